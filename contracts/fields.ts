@@ -1,0 +1,64 @@
+/**
+ * The fields that several resources share. A schema is written once; types, validation at the edge and in core, and
+ * OpenAPI come from it.
+ */
+import { z } from 'zod';
+import { limits } from './limits.ts';
+
+/** Text that people wrote: well-formed Unicode without control characters. */
+function text(charsMax: number): z.ZodString {
+  return z
+    .string()
+    .min(1)
+    .max(charsMax)
+    .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'has a control character');
+}
+
+export const name = text(limits.nameCharsMax);
+export const reference = text(limits.referenceCharsMax).describe("The caller's own reference, an order number say.");
+export const externalId = text(limits.externalIdCharsMax).describe("The caller's own id of this resource; unique.");
+
+export const uuid = z
+  .string()
+  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'is not a lower-case UUID')
+  .meta({ format: 'uuid' });
+
+export const timestamp = z.iso.datetime({ precision: 3 }).describe('RFC 3339, UTC, milliseconds.');
+
+/** What one transaction moves, in the smallest unit of the program. */
+export const amount = z
+  .int()
+  .min(limits.amountMin)
+  .max(limits.amountMax)
+  .describe('An integer of the smallest unit of the program.');
+
+export const balance = z.int().min(-limits.balanceMax).max(limits.balanceMax);
+export const version = z
+  .int()
+  .min(0)
+  .max(Number.MAX_SAFE_INTEGER)
+  .describe('1, 2, 3 … without gaps; 0: no transaction yet.');
+
+export const metadata = z
+  .record(
+    z.string().regex(/^[A-Za-z0-9_.-]{1,40}$/, 'is not 1 to 40 letters, digits, _ . or -'),
+    z.union([text(limits.metadataValueCharsMax), z.int(), z.boolean()]),
+  )
+  .refine((members) => Object.keys(members).length <= limits.metadataMembersMax, {
+    error: `has more than ${limits.metadataMembersMax} members`,
+  })
+  .describe('Up to 20 members: strings of 200 characters at most, integers, booleans. Never personal data.');
+
+export const unit = z
+  .string()
+  .regex(/^[A-Z]{3,6}$/, 'is not 3 to 6 capital letters')
+  .describe('PTS, EUR, …');
+
+export const cursor = z.string().regex(/^[A-Za-z0-9_-]{1,200}$/, 'is not a cursor');
+
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(limits.pageRowsMax).default(limits.pageRowsDefault),
+  cursor: cursor.optional(),
+};
+
+export const nextCursor = cursor.nullable().describe('null on the last page.');

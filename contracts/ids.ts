@@ -1,0 +1,130 @@
+/**
+ * Identifiers: branded types, UUIDv7 (RFC 9562), and the two identifiers that are computed instead of stored.
+ *
+ * - A transaction's id holds its time and its ledger position (`seq`: writer, batch, place in the batch), so the row
+ *   is found by `seq` and needs no index, and no column, for the id.
+ * - A program's own accounts (`issued`, `redeemed`, …) are the program's id with version 8 and a role in the last byte.
+ *
+ * Must not know: who stores what. Runs anywhere (Web Crypto only).
+ */
+
+declare const brand: unique symbol;
+type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
+
+export type MerchantId = Branded<string, 'MerchantId'>;
+export type ProgramId = Branded<string, 'ProgramId'>;
+export type WalletId = Branded<string, 'WalletId'>;
+/** Anything with a balance that an actor serialises, and the program's accounts on the other side. */
+export type AccountId = Branded<string, 'AccountId'>;
+export type TransactionId = Branded<string, 'TransactionId'>;
+export type ApiKeyId = Branded<string, 'ApiKeyId'>;
+export type CatalogItemId = Branded<string, 'CatalogItemId'>;
+export type IdempotencyKey = Branded<string, 'IdempotencyKey'>;
+/** Correlates a request, its transaction and its events. A UUID. */
+export type RequestId = Branded<string, 'RequestId'>;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** The canonical lower-case form only; anything else is no id of ours. */
+export function isUuid(text: string): boolean {
+  return text.length === 36 && UUID.test(text);
+}
+
+/** Narrows a canonical UUID to the id type that the caller's position gives it; `null` for any other text. */
+export function parseId<Id extends string>(text: string): Id | null {
+  return isUuid(text) ? (text as Id) : null;
+}
+
+/** 1 to 255 printable ASCII characters without spaces; `null` for any other text. */
+export function parseIdempotencyKey(text: string): IdempotencyKey | null {
+  return IDEMPOTENCY_KEY.test(text) ? (text as IdempotencyKey) : null;
+}
+
+/** A wallet is an account; the ledger knows only the latter. */
+export function walletAccount(walletId: WalletId): AccountId {
+  return walletId as string as AccountId;
+}
+
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, 74 random bits. */
+export function uuidV7<Id extends string>(nowMs: number): Id {
+  const random = crypto.getRandomValues(new Uint8Array(10));
+  let tail = '';
+  for (let index = 0; index < 10; index++) {
+    let byte = random[index] as number;
+    if (index === 0) byte = 0x70 | (byte & 0x0f);
+    if (index === 2) byte = 0x80 | (byte & 0x3f);
+    tail += hexOfByte[byte];
+    if (index === 1 || index === 3) tail += '-';
+  }
+  const time = Math.floor(nowMs).toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-${tail}` as Id;
+}
+
+/** Where a row stands in the ledger. Ten bits of writer, 43 of batch, 10 of place: 63 bits, one Postgres `bigint`. */
+export interface LedgerPosition {
+  /** 0 … 1,023 */
+  readonly writerId: number;
+  /** 1 … 2^43 − 1: at 1,000 batches a second, 278 years. */
+  readonly batch: number;
+  /** 0 … 1,023: place within the batch. */
+  readonly place: number;
+}
+
+export const positionBounds = { writerIdMax: 1_023, batchMax: 2 ** 43 - 1, placeMax: 1_023 } as const;
+
+const TWO_29 = 2 ** 29;
+const TWO_19 = 2 ** 19;
+
+/**
+ * The id of the transaction at `position`, decided at `occurredAtMs`. A valid UUIDv7: milliseconds; the writer where
+ * the random bits a would be; batch (43 bits), nine zero bits and the place where the random bits b would be.
+ */
+export function transactionId(occurredAtMs: number, position: LedgerPosition): TransactionId {
+  const time = occurredAtMs.toString(16).padStart(12, '0');
+  const writer = position.writerId.toString(16).padStart(3, '0');
+  const batchHigh = Math.floor(position.batch / TWO_29);
+  const batchLow = position.batch % TWO_29;
+  const variant = (0x8000 | batchHigh).toString(16);
+  const tail = (batchLow * TWO_19 + position.place).toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${writer}-${variant}-${tail}` as TransactionId;
+}
+
+/** The inverse of {@link transactionId}; `null` for a text that no ledger position produces. */
+export function decodeTransactionId(text: string): { occurredAtMs: number; position: LedgerPosition } | null {
+  if (!isUuid(text) || text[14] !== '7') return null;
+  const occurredAtMs = Number.parseInt(text.slice(0, 8) + text.slice(9, 13), 16);
+  const writerId = Number.parseInt(text.slice(15, 18), 16);
+  const batchHigh = Number.parseInt(text.slice(19, 23), 16) - 0x8000;
+  const tail = Number.parseInt(text.slice(24), 16);
+  const place = tail % TWO_19;
+  const batch = batchHigh * TWO_29 + Math.floor(tail / TWO_19);
+  if (writerId > positionBounds.writerIdMax || place > positionBounds.placeMax || batch < 1) return null;
+  return { occurredAtMs, position: { writerId, batch, place } };
+}
+
+/** The `seq` column of a position, as the decimal text of a `bigint`. */
+export function seqOf(position: LedgerPosition): string {
+  return ((BigInt(position.writerId) << 53n) | (BigInt(position.batch) << 10n) | BigInt(position.place)).toString();
+}
+
+export function positionOf(seq: string): LedgerPosition {
+  const value = BigInt(seq);
+  return {
+    writerId: Number(value >> 53n),
+    batch: Number((value >> 10n) & 0x7ff_ffff_ffffn),
+    place: Number(value & 0x3ffn),
+  };
+}
+
+/** The other legs: what nothing ever waits on. */
+export const programAccountRoles = { issued: 1, redeemed: 2, expired: 3, adjusted: 4, transit: 5 } as const;
+export type ProgramAccountRole = keyof typeof programAccountRoles;
+
+/** The id of a program's own account: the program's id as UUIDv8 with the role in its last byte. */
+export function programAccount(programId: ProgramId, role: ProgramAccountRole): AccountId {
+  const roleHex = hexOfByte[programAccountRoles[role]] as string;
+  return `${programId.slice(0, 14)}8${programId.slice(15, 34)}${roleHex}` as AccountId;
+}

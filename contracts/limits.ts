@@ -1,0 +1,47 @@
+/**
+ * Every bound of the wire, with the relations between them asserted.
+ *
+ * Bounds of one part (mailboxes, batches, pools) stand in that part's own `limits.ts`; what client, edge and core
+ * have to agree on stands here. Sizes are bytes, times are milliseconds unless the name says otherwise.
+ */
+
+export const limits = {
+  /** Smallest and largest amount of one transaction, in the smallest unit of the program. */
+  amountMin: 1,
+  amountMax: 1_000_000_000_000,
+  /** Balances stay inside the integers that a double holds exactly. */
+  balanceMax: Number.MAX_SAFE_INTEGER,
+
+  /** A request body; more answers 413. */
+  bodyBytesMax: 16_384,
+  /** Path and query together; more answers 414. */
+  targetBytesMax: 2_048,
+  /** Nesting of arrays and objects in a JSON body. */
+  jsonDepthMax: 32,
+  /** Idempotency-Key: printable ASCII without spaces. */
+  idempotencyKeyCharsMax: 255,
+  nameCharsMax: 140,
+  referenceCharsMax: 140,
+  externalIdCharsMax: 140,
+  metadataMembersMax: 20,
+  metadataKeyCharsMax: 40,
+  metadataValueCharsMax: 200,
+
+  pageRowsDefault: 25,
+  pageRowsMax: 100,
+
+  /** How far the signature's time may be from the origin's clock. */
+  signatureWindowMs: 30_000,
+  /** How long the edge lets the origin work on one request before it answers 504. */
+  requestBudgetMs: 10_000,
+
+  /** Requests of one address in any sixty seconds, when no API key vouches for more. */
+  ipRequestsPerMinute: 100,
+  keyRequestsPerMinuteDefault: 6_000,
+  keyRequestsPerMinuteMax: 1_000_000,
+} as const;
+
+if (limits.amountMax > limits.balanceMax) throw new Error('limits: one amount must fit into a balance');
+if (limits.requestBudgetMs >= limits.signatureWindowMs) {
+  throw new Error('limits: a request must end inside the window in which its signature is remembered');
+}

@@ -1,0 +1,157 @@
+/**
+ * OpenAPI 3.1, made from the route table. `node contracts/openapi.ts` rewrites `contracts/openapi.json`; with
+ * `--check` it fails when the file is not what would be written.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { type ProblemCode, problemMediaType, problemSchema, problemTable } from './problems.ts';
+import { type Route, routes } from './routes.ts';
+
+type Json = Record<string, unknown>;
+
+/** What any route may answer with, whatever it does. */
+const everywhere: readonly ProblemCode[] = [
+  'invalid_request',
+  'invalid_path',
+  'uri_too_long',
+  'rate_limited',
+  'overloaded',
+  'internal',
+];
+const behindTheEdge: readonly ProblemCode[] = ['bad_gateway', 'unavailable', 'deadline_exceeded', 'gateway_timeout'];
+const withBody: readonly ProblemCode[] = ['invalid_json', 'payload_too_large', 'unsupported_media_type'];
+const withKey: readonly ProblemCode[] = [
+  'idempotency_key_missing',
+  'idempotency_key_invalid',
+  'idempotency_key_reused',
+];
+
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, target: 'draft-2020-12' }) as Json;
+  return rest;
+}
+
+function problemsOf(route: Route): ProblemCode[] {
+  return [
+    ...everywhere,
+    ...behindTheEdge,
+    ...(route.scope === null ? [] : (['unauthenticated', 'forbidden'] as const)),
+    ...(route.method === 'POST' ? withBody : []),
+    ...(route.idempotent ? withKey : []),
+    ...route.problems,
+  ];
+}
+
+function responses(route: Route): Json {
+  const answer: Json = {
+    description: 'Done.',
+    headers: {
+      'x-request-id': { schema: { type: 'string' } },
+      ...(route.idempotent
+        ? {
+            'idempotent-replayed': {
+              description: '`true` when the answer is that of an earlier request.',
+              schema: { type: 'string' },
+            },
+          }
+        : {}),
+    },
+    content: { 'application/json': { schema: jsonSchema(route.answer, 'output') } },
+  };
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of new Set(problemsOf(route))) {
+    const status = problemTable[code].status;
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  const refusals = [...byStatus.entries()]
+    .sort(([left], [right]) => left - right)
+    .map(([status, codes]) => [
+      String(status),
+      {
+        description: codes.map((code) => `\`${code}\`: ${problemTable[code].title}.`).join(' '),
+        content: { [problemMediaType]: { schema: { $ref: '#/components/schemas/problem' } } },
+      },
+    ]);
+  return { [String(route.status)]: answer, ...Object.fromEntries(refusals) };
+}
+
+function parameters(route: Route): Json[] {
+  const inPath = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string', format: 'uuid' },
+  }));
+  const query =
+    route.query === null ? null : (jsonSchema(route.query, 'input') as { properties?: Json; required?: string[] });
+  const inQuery = Object.entries(query?.properties ?? {}).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: query?.required?.includes(name) ?? false,
+    schema,
+  }));
+  const inHeader = route.idempotent
+    ? [
+        {
+          name: 'Idempotency-Key',
+          in: 'header',
+          required: true,
+          description: 'The same key with the same request answers with the outcome of the first time.',
+          schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
+        },
+      ]
+    : [];
+  return [...inPath, ...inQuery, ...inHeader];
+}
+
+function operation(id: string, route: Route): Json {
+  const wants = parameters(route);
+  return {
+    operationId: id,
+    summary: route.summary,
+    tags: [id.split('.')[0]],
+    security: route.scope === null ? [] : [{ api_key: [] }],
+    ...(route.scope === null ? {} : { description: `Scope: \`${route.scope}\`.` }),
+    ...(wants.length > 0 ? { parameters: wants } : {}),
+    ...(route.body === null
+      ? {}
+      : {
+          requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } },
+        }),
+    responses: responses(route),
+  };
+}
+
+/** The whole document. */
+export function openapi(): Json {
+  const paths: Record<string, Json> = {};
+  for (const [id, route] of Object.entries(routes) as [string, Route][]) {
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(id, route) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Local-Plus',
+      version: '1.0.0',
+      description:
+        'Loyalty points and gift cards on a double-entry ledger. Amounts are integers; errors are RFC 9457 problems.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    paths,
+    components: {
+      securitySchemes: { api_key: { type: 'http', scheme: 'bearer', description: 'An API key: lp_live_…' } },
+      schemas: { problem: jsonSchema(problemSchema, 'output') },
+    },
+  };
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const file = new URL('./openapi.json', import.meta.url);
+  const wanted = `${JSON.stringify(openapi(), null, 2)}\n`;
+  if (!process.argv.includes('--check')) writeFileSync(file, wanted);
+  else if (readFileSync(file, 'utf8') !== wanted) {
+    console.error('contracts/openapi.json is not what the routes say. Run: npm run openapi');
+    process.exitCode = 1;
+  }
+}

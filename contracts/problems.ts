@@ -1,0 +1,101 @@
+/**
+ * The error table: one row per code, the only place that maps a code to its status and its words.
+ *
+ * A problem document is RFC 9457 with `code` (stable, for programs), `retryable` (the same request, sent again with
+ * the same Idempotency-Key, may succeed), `request_id`, and `errors` for input. The public words never contain the
+ * text of an exception.
+ */
+import { z } from 'zod';
+
+interface ProblemRow {
+  readonly status: number;
+  readonly title: string;
+  readonly retryable: boolean;
+}
+
+export const problemTable = {
+  invalid_json: { status: 400, title: 'The body is not acceptable JSON', retryable: false },
+  invalid_request: { status: 400, title: 'The request does not have the documented shape', retryable: false },
+  invalid_cursor: { status: 400, title: 'The cursor is not one that this resource gave out', retryable: false },
+  invalid_path: { status: 400, title: 'The path is not in canonical form', retryable: false },
+  idempotency_key_missing: { status: 400, title: 'This request needs an Idempotency-Key header', retryable: false },
+  idempotency_key_invalid: { status: 400, title: 'The Idempotency-Key header is not acceptable', retryable: false },
+  unauthenticated: { status: 401, title: 'A valid API key is needed', retryable: false },
+  signature_invalid: { status: 401, title: 'The request did not come through the edge', retryable: false },
+  forbidden: { status: 403, title: 'The API key does not allow this', retryable: false },
+  not_found: { status: 404, title: 'There is nothing here', retryable: false },
+  method_not_allowed: { status: 405, title: 'The resource does not have this method', retryable: false },
+  insufficient_funds: { status: 409, title: 'The available balance is too small', retryable: false },
+  balance_limit_exceeded: { status: 409, title: 'The balance would leave its bounds', retryable: false },
+  external_id_taken: { status: 409, title: 'The external id belongs to another resource', retryable: false },
+  payload_too_large: { status: 413, title: 'The body is too large', retryable: false },
+  uri_too_long: { status: 414, title: 'The path and query are too long', retryable: false },
+  unsupported_media_type: { status: 415, title: 'The body must be application/json', retryable: false },
+  idempotency_key_reused: { status: 422, title: 'The Idempotency-Key belongs to another request', retryable: false },
+  rate_limited: { status: 429, title: 'Too many requests', retryable: true },
+  overloaded: { status: 429, title: 'Too much is waiting already', retryable: true },
+  internal: { status: 500, title: 'Something went wrong on our side', retryable: true },
+  bad_gateway: { status: 502, title: 'The origin gave no usable answer', retryable: true },
+  unavailable: { status: 503, title: 'The ledger cannot be written right now', retryable: true },
+  deadline_exceeded: { status: 503, title: 'The request waited too long and was not executed', retryable: true },
+  gateway_timeout: { status: 504, title: 'The origin did not answer in time', retryable: true },
+} as const satisfies Record<string, ProblemRow>;
+
+export type ProblemCode = keyof typeof problemTable;
+
+export interface FieldError {
+  /** JSON Pointer (RFC 6901) into the body, or `?name` for a query parameter. */
+  readonly pointer: string;
+  readonly code: string;
+  readonly detail: string;
+}
+
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: ProblemCode;
+  readonly detail: string;
+  readonly retryable: boolean;
+  readonly request_id: string;
+  readonly errors?: readonly FieldError[];
+}
+
+export const problemMediaType = 'application/problem+json';
+
+/**
+ * Builds the document. `detail` is for the caller's eyes: never an exception's text; defaults to the title.
+ * `type` is a tag URI (RFC 4151): it identifies, and promises no page.
+ */
+export function problem(
+  code: ProblemCode,
+  requestId: string,
+  detail?: string,
+  errors?: readonly FieldError[],
+): Problem {
+  const row = problemTable[code];
+  return {
+    type: `tag:localplus.io,2026:problem/${code}`,
+    title: row.title,
+    status: row.status,
+    code,
+    detail: detail ?? `${row.title}.`,
+    retryable: row.retryable,
+    request_id: requestId,
+    ...(errors && errors.length > 0 ? { errors } : {}),
+  };
+}
+
+export const problemSchema = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int().min(400).max(599),
+  code: z.enum(Object.keys(problemTable) as [ProblemCode, ...ProblemCode[]]),
+  detail: z.string(),
+  retryable: z.boolean().describe('The same request with the same Idempotency-Key may succeed later.'),
+  request_id: z.string(),
+  errors: z
+    .array(z.strictObject({ pointer: z.string(), code: z.string(), detail: z.string() }))
+    .optional()
+    .describe('One entry per thing that is wrong with the input.'),
+});

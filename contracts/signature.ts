@@ -1,0 +1,122 @@
+/**
+ * How the edge proves to the origin that a request came through it, unchanged.
+ *
+ * Two headers. `lp-context` says what the edge found out, in a fixed order; `lp-signature` is
+ * base64url(HMAC-SHA256(key, signingInput)). The input covers version, key id, time, nonce, budget, client address,
+ * tenant, subject, scopes, method, exact path and query, Idempotency-Key and the body's SHA-256, so none of them can be
+ * changed, and the nonce lets the origin refuse a replay inside the window.
+ *
+ * Must not know: cryptography. The edge has Web Crypto, core has node:crypto; both sign the same text.
+ */
+import { isUuid } from './ids.ts';
+import { scopes as knownScopes, type Scope } from './merchants.ts';
+
+export const contextHeader = 'lp-context';
+export const signatureHeader = 'lp-signature';
+export const requestIdHeader = 'x-request-id';
+
+export interface EdgeContext {
+  /** Which of the live keys signed. */
+  readonly keyId: string;
+  readonly timeMs: number;
+  /** Unique within the window; 16 to 32 characters of base64url. */
+  readonly nonce: string;
+  /** How long the caller still waits. */
+  readonly budgetMs: number;
+  /** As text; `-` when unknown. */
+  readonly clientIp: string;
+  /** null: the operator, or nobody yet. */
+  readonly merchantId: string | null;
+  /** Who acts: an API key's id, `edge` for the edge itself, `public` for nobody. */
+  readonly subject: string;
+  readonly scopes: readonly Scope[];
+}
+
+const CONTEXT =
+  /^v1;([a-z0-9]{1,16});([0-9]{13});([A-Za-z0-9_-]{16,32});([0-9]{1,6});([0-9a-fA-F:.]{2,45}|-);([0-9a-f-]{36}|-);([A-Za-z0-9-]{1,64});([a-z:,]*)$/;
+
+export function formatContext(context: EdgeContext): string {
+  const tenant = context.merchantId ?? '-';
+  const { keyId, timeMs, nonce, budgetMs, clientIp, subject } = context;
+  return `v1;${keyId};${timeMs};${nonce};${budgetMs};${clientIp};${tenant};${subject};${context.scopes.join(',')}`;
+}
+
+/** The context of a header's text, or null when it is not exactly in the form that {@link formatContext} writes. */
+export function parseContext(text: string): EdgeContext | null {
+  if (text.length > 512) return null;
+  const match = CONTEXT.exec(text);
+  if (!match) return null;
+  const [, keyId, timeMs, nonce, budgetMs, clientIp, merchantId, subject, scopes] = match as unknown as string[];
+  if (merchantId !== '-' && !isUuid(merchantId as string)) return null;
+  const granted = parseScopes(scopes as string);
+  if (granted === null) return null;
+  return {
+    keyId: keyId as string,
+    timeMs: Number(timeMs),
+    nonce: nonce as string,
+    budgetMs: Number(budgetMs),
+    clientIp: clientIp as string,
+    merchantId: merchantId === '-' ? null : (merchantId as string),
+    subject: subject as string,
+    scopes: granted,
+  };
+}
+
+const scopesByText = new Map<string, readonly Scope[]>();
+const SCOPE_TEXTS_MAX = 256;
+
+function parseScopes(text: string): readonly Scope[] | null {
+  const known = scopesByText.get(text);
+  if (known) return known;
+  const parts = text === '' ? [] : text.split(',');
+  if (!parts.every((part): part is Scope => (knownScopes as readonly string[]).includes(part))) return null;
+  if (scopesByText.size < SCOPE_TEXTS_MAX) scopesByText.set(text, parts);
+  return parts;
+}
+
+/**
+ * The text that is signed.
+ *
+ * @param contextText the exact value of the `lp-context` header
+ * @param target path and query exactly as sent
+ * @param idempotencyKey the header's value, or the empty text
+ * @param bodySha256 lower-case hex of the body's SHA-256; of the empty body when there is none
+ */
+export function signingInput(
+  contextText: string,
+  method: string,
+  target: string,
+  idempotencyKey: string,
+  bodySha256: string,
+): string {
+  return `${contextText}\n${method}\n${target}\n${idempotencyKey}\n${bodySha256}`;
+}
+
+export const emptyBodySha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
+export interface SigningKey {
+  readonly keyId: string;
+  /** At least 32 bytes. */
+  readonly secret: Uint8Array;
+}
+
+/** Reads `k2:<base64url>,k1:<base64url>`: the first signs, all verify. Throws with every fault at once. */
+export function parseSigningKeys(text: string): readonly [SigningKey, ...SigningKey[]] {
+  const faults: string[] = [];
+  const keys = text.split(',').map((part, index) => {
+    const [keyId = '', encoded = ''] = part.trim().split(':');
+    const secret = decodeBase64Url(encoded);
+    if (!/^[a-z0-9]{1,16}$/.test(keyId)) faults.push(`signing key ${index + 1}: its id is not 1 to 16 of a-z0-9`);
+    if (secret === null || secret.length < 32)
+      faults.push(`signing key ${index + 1}: not 32 bytes or more of base64url`);
+    return { keyId, secret: secret ?? new Uint8Array() };
+  });
+  if (faults.length > 0) throw new Error(faults.join('; '));
+  return keys as [SigningKey, ...SigningKey[]];
+}
+
+function decodeBase64Url(text: string): Uint8Array | null {
+  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return null;
+  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+}
