@@ -1,0 +1,185 @@
+/**
+ * What every ledger store must do. One suite; each adapter runs it:
+ *
+ *     ledgerStoreConformance('memory', async () => ({ connect: () => ledger.connect(), writerId: 1, close }))
+ *
+ * A fixture's connections share one database, so that a writer and its successor can meet.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { decodeTransactionId, type IdempotencyKey } from '@local-plus/contracts';
+import { type LedgerStore, StoreFailure } from '../ports.ts';
+import { batchOf, facts, newAccountId, noLookUps, posted, refused } from './rows.ts';
+
+export interface StoreFixture {
+  connect(): LedgerStore;
+  close(): Promise<void>;
+}
+
+const writerId = 7;
+
+export function ledgerStoreConformance(name: string, open: () => Promise<StoreFixture>): void {
+  describe(`ledger store: ${name}`, () => {
+    let fixture: StoreFixture;
+    let store: LedgerStore;
+    before(async () => {
+      fixture = await open();
+      store = fixture.connect();
+    });
+    after(async () => {
+      await store.reset();
+      await fixture.close();
+    });
+
+    const claimed = async () => ({ writerId, ...(await store.claim(writerId)) });
+    const next = (writer: { epoch: number; batch: number }) => ({ writerId, ...writer, batch: writer.batch + 1 });
+    const lookUpKey = async (accountId: ReturnType<typeof newAccountId>, key: string) => {
+      const findings = await store.lookUp({
+        keys: [{ accountId, idempotencyKey: key as IdempotencyKey }],
+        accounts: [],
+      });
+      return findings.keys[0];
+    };
+
+    it('raises the epoch with every claim and keeps the batch', async () => {
+      const first = await store.claim(writerId);
+      const second = await store.claim(writerId);
+      assert.equal(second.epoch, first.epoch + 1);
+      assert.equal(second.batch, first.batch);
+      assert.deepEqual(await store.position(writerId), second);
+    });
+
+    it('commits a batch once: the same batch again is not applied and changes nothing', async () => {
+      const writer = await claimed();
+      const accountId = newAccountId();
+      const batch = batchOf(next(writer), { posted: [posted(accountId, 1), posted(accountId, 2)] });
+      assert.equal((await store.commit(batch, noLookUps)).applied, true);
+      assert.equal((await store.commit(batch, noLookUps)).applied, false);
+      assert.deepEqual(await store.position(writerId), { epoch: writer.epoch, batch: writer.batch + 1 });
+      const findings = await store.lookUp({ keys: [], accounts: [accountId] });
+      assert.deepEqual(findings.accounts, [{ version: 2, balance: 20, held: 0, lastAtMs: 1_700_000_000_125 }]);
+    });
+
+    it('applies no batch that leaves one out', async () => {
+      const writer = await claimed();
+      const accountId = newAccountId();
+      const gap = { writerId, epoch: writer.epoch, batch: writer.batch + 2 };
+      assert.equal((await store.commit(batchOf(gap, { posted: [posted(accountId, 1)] }), noLookUps)).applied, false);
+      assert.deepEqual((await store.lookUp({ keys: [], accounts: [accountId] })).accounts, [null]);
+    });
+
+    it('I7: writes nothing for a superseded writer', async () => {
+      const old = await claimed();
+      const successor = fixture.connect();
+      const now = await successor.claim(writerId);
+      const accountId = newAccountId();
+      const late = batchOf(next(old), { posted: [posted(accountId, 1)], refused: [refused(accountId, 'late')] });
+      assert.equal((await store.commit(late, noLookUps)).applied, false);
+      assert.deepEqual((await successor.lookUp({ keys: [], accounts: [accountId] })).accounts, [null]);
+      assert.equal(await lookUpKey(accountId, 'late'), null);
+      assert.deepEqual(await successor.position(writerId), now);
+      await successor.reset();
+    });
+
+    it('finds a transaction by its key, every field as it was written', async () => {
+      const writer = await claimed();
+      const accountId = newAccountId();
+      const row = posted(accountId, 1, {
+        reference: `quotes " ' \\ braces {a,b} NULL — ünï 🎁`,
+        metadata: '{"b":"x\\"y","a":1,"c":true}',
+        traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      });
+      const more = posted(newAccountId(), 1);
+      await store.commit(batchOf(next(writer), { posted: [more, row] }), noLookUps);
+      const found = await lookUpKey(accountId, 'key-1');
+      assert.ok(found?.type === 'posted');
+      assert.deepEqual(found.facts, row.facts);
+      assert.deepEqual(found.posting, row.posting);
+      assert.deepEqual(decodeTransactionId(found.transactionId), {
+        occurredAtMs: row.posting.occurredAtMs,
+        position: { writerId, batch: writer.batch + 1, place: 1 },
+      });
+    });
+
+    it('finds a refusal by its key, every field as it was written', async () => {
+      const writer = await claimed();
+      const row = refused(newAccountId(), `k,"{}\\'NULL`);
+      await store.commit(batchOf(next(writer), { refused: [row] }), noLookUps);
+      const found = await lookUpKey(row.facts.accountId, row.facts.idempotencyKey);
+      assert.ok(found?.type === 'refused');
+      const { type: _type, facts: about, ...rest } = found;
+      const { facts: wantedAbout, ...wanted } = row;
+      assert.deepEqual(rest, wanted);
+      assert.equal(about.requestHash, wantedAbout.requestHash);
+      assert.equal(about.requestId, wantedAbout.requestId);
+    });
+
+    it('looks up what every earlier batch wrote, aligned with the questions', async () => {
+      const writer = await claimed();
+      const [one, two, three] = [newAccountId(), newAccountId(), newAccountId()];
+      await store.commit(batchOf(next(writer), { posted: [posted(one, 1)] }), noLookUps);
+      const reply = await store.commit(
+        batchOf({ ...next(writer), batch: writer.batch + 2 }, { posted: [posted(two, 1)] }),
+        {
+          keys: [facts(three, 'key-1'), facts(one, 'key-1'), facts(one, 'key-2')],
+          accounts: [three, one],
+        },
+      );
+      assert.equal(reply.applied, true);
+      assert.deepEqual(
+        reply.findings.keys.map((found) => found?.type ?? null),
+        [null, 'posted', null],
+      );
+      assert.deepEqual(
+        reply.findings.accounts.map((head) => head?.version ?? null),
+        [null, 1],
+      );
+    });
+
+    it('refuses a batch whole when one row cannot be: nothing is written, and the writer can go on', async () => {
+      const writer = await claimed();
+      const accountId = newAccountId();
+      const taken = posted(accountId, 1);
+      await store.commit(batchOf(next(writer), { posted: [taken] }), noLookUps);
+      const second = { writerId, epoch: writer.epoch, batch: writer.batch + 2 };
+      const bystander = newAccountId();
+      const culprits = [
+        posted(accountId, 1, { idempotencyKey: 'other' as IdempotencyKey }),
+        posted(accountId, 2, { idempotencyKey: taken.facts.idempotencyKey }),
+        posted(newAccountId(), 1, { reference: 'a\0b' }),
+        { ...posted(accountId, 2), posting: { ...posted(accountId, 2).posting, amount: 0 } },
+      ];
+      for (const culprit of culprits) {
+        await assert.rejects(
+          store.commit(batchOf(second, { posted: [posted(bystander, 1), culprit] }), noLookUps),
+          (cause) => cause instanceof StoreFailure && cause.outcome === 'refused',
+        );
+        assert.deepEqual((await store.lookUp({ keys: [], accounts: [bystander] })).accounts, [null]);
+      }
+      assert.equal((await store.commit(batchOf(second, { posted: [posted(bystander, 1)] }), noLookUps)).applied, true);
+    });
+
+    it('carries a full batch of 1,000 and as many look-ups', async () => {
+      const writer = await claimed();
+      const accounts = Array.from({ length: 1_000 }, newAccountId);
+      const rows = accounts.map((accountId) => posted(accountId, 1));
+      const keys = rows.map((row) => row.facts);
+      const before = await store.commit(batchOf(next(writer), { posted: rows }), { keys, accounts });
+      assert.equal(before.applied, true);
+      assert.ok(before.findings.keys.every((found) => found === null));
+      const after = await store.lookUp({ keys, accounts });
+      assert.ok(after.keys.every((found) => found?.type === 'posted'));
+      assert.ok(after.accounts.every((head) => head?.version === 1));
+    });
+
+    it('goes on after a reset', async () => {
+      const writer = await claimed();
+      await store.reset();
+      const accountId = newAccountId();
+      assert.equal(
+        (await store.commit(batchOf(next(writer), { posted: [posted(accountId, 1)] }), noLookUps)).applied,
+        true,
+      );
+    });
+  });
+}

@@ -1,0 +1,48 @@
+/** The runtime's bounds and their relations. Times are milliseconds. All can be set; these are the defaults. */
+import { positionBounds } from '@local-plus/contracts';
+
+export interface RuntimeLimits {
+  /** Commands of one statement; the place in a batch has ten bits. */
+  readonly batchCommandsMax: number;
+  /** Look-ups of one statement, of keys and of accounts each. */
+  readonly lookUpsMax: number;
+  /** Commands that wait for one account; one more is refused as overloaded. */
+  readonly mailboxMax: number;
+  /** Commands and reads that wait in the whole process. */
+  readonly pendingMax: number;
+  /** Actors in memory; idle ones make room, the least recently used first. */
+  readonly actorsMax: number;
+  /** Commands that one account may put into a batch before the next account's turn. */
+  readonly turnCommandsMax: number;
+  /** How often what waits is looked through for passed deadlines: how late such an answer may be. */
+  readonly sweepMs: number;
+  /** The pause after a failure, doubled up to the maximum while the store stays away. */
+  readonly backoffMs: number;
+  readonly backoffMsMax: number;
+}
+
+export const runtimeLimits: RuntimeLimits = {
+  batchCommandsMax: 1_000,
+  lookUpsMax: 1_000,
+  mailboxMax: 2_000,
+  pendingMax: 20_000,
+  actorsMax: 200_000,
+  turnCommandsMax: 256,
+  sweepMs: 250,
+  backoffMs: 50,
+  backoffMsMax: 1_000,
+};
+
+/** Throws when the bounds contradict each other. */
+export function checkRuntimeLimits(limits: RuntimeLimits): void {
+  const relations: readonly [boolean, string][] = [
+    [limits.batchCommandsMax <= positionBounds.placeMax + 1, 'a batch has at most 1,024 places'],
+    [limits.turnCommandsMax <= limits.batchCommandsMax, 'a turn fits into a batch'],
+    [limits.mailboxMax <= limits.pendingMax, 'one mailbox cannot hold more than the process'],
+    [limits.pendingMax <= limits.actorsMax, 'every pending command may need an actor of its own'],
+    [limits.backoffMs <= limits.backoffMsMax, 'the backoff grows towards its maximum'],
+  ];
+  for (const [holds, relation] of relations) {
+    if (!holds) throw new Error(`runtime limits: ${relation}`);
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * The door of the runtime: admit, find the actor, wait for the outcome.
+ *
+ * Every accepted command is answered exactly once, at its deadline at the latest. I3: an answer that says that nothing
+ * happened is given only where nothing will; everything else is `unavailable`, and the same key tells later.
+ */
+import type { AccountId } from '@local-plus/contracts';
+import type { AccountState } from '../account/domain.ts';
+import type { Clock, CommittedBatch, LedgerStore, Log, Timer } from '../ports.ts';
+import { Directory } from './directory.ts';
+import { Lane, type LaneCounters, type LaneState } from './lane.ts';
+import { checkRuntimeLimits, type RuntimeLimits, runtimeLimits } from './limits.ts';
+import { type AccountRequest, type Outcome, Pending } from './outcome.ts';
+
+export interface RuntimePorts {
+  readonly store: LedgerStore;
+  readonly clock: Clock;
+  readonly timer: Timer;
+  readonly log: Log;
+  readonly writerId: number;
+  readonly limits?: RuntimeLimits;
+  /** Called in batch order, right after each commit. Must be quick and must not throw. */
+  readonly committed?: (batch: CommittedBatch) => void;
+  /** Another process owns the writer: this one must end. */
+  readonly superseded?: () => void;
+}
+
+export interface RuntimeStatus {
+  readonly lane: LaneState;
+  readonly actors: number;
+  readonly actorsEvicted: number;
+  readonly pending: number;
+  readonly epoch: number;
+  readonly batch: number;
+  readonly replays: number;
+  readonly counters: LaneCounters;
+}
+
+export class Runtime {
+  readonly #ports: RuntimePorts;
+  readonly #limits: RuntimeLimits;
+  readonly #directory: Directory;
+  readonly #lane: Lane;
+  readonly #pendings = new Set<Pending>();
+  #cancelSweep: (() => void) | null = null;
+  #accepting = false;
+
+  constructor(ports: RuntimePorts) {
+    this.#ports = ports;
+    this.#limits = ports.limits ?? runtimeLimits;
+    checkRuntimeLimits(this.#limits);
+    this.#directory = new Directory(this.#limits.actorsMax);
+    this.#lane = new Lane({
+      ...ports,
+      limits: this.#limits,
+      settle: (pending, outcome) => this.#settle(pending, outcome),
+      committed: ports.committed ?? (() => undefined),
+      superseded: ports.superseded ?? (() => undefined),
+    });
+  }
+
+  /** Claims the writer; commands are accepted from here on. */
+  async start(): Promise<void> {
+    await this.#lane.start();
+    this.#accepting = this.#lane.state === 'running';
+    this.#sweepLater();
+  }
+
+  get status(): RuntimeStatus {
+    return {
+      lane: this.#lane.state,
+      actors: this.#directory.size,
+      actorsEvicted: this.#directory.evictedTotal,
+      pending: this.#pendings.size,
+      replays: this.#lane.replaysTotal,
+      counters: this.#lane.counters,
+      ...this.#lane.position,
+    };
+  }
+
+  submit(request: AccountRequest): Promise<Outcome> {
+    return new Promise((answer) => this.post(request, answer));
+  }
+
+  /** As {@link submit}, without a promise: `answer` is called exactly once, possibly before this returns. */
+  post(request: AccountRequest, answer: (outcome: Outcome) => void): void {
+    if (!this.#accepting || this.#lane.state !== 'running') return answer({ type: 'unavailable' });
+    if (this.#pendings.size >= this.#limits.pendingMax) return answer({ type: 'overloaded' });
+    const actor = this.#directory.summon(request.facts.accountId);
+    if (actor === null || actor.mailboxLength >= this.#limits.mailboxMax) return answer({ type: 'overloaded' });
+    const pending = new Pending(request, actor, answer);
+    this.#pendings.add(pending);
+    const first = actor.onTheWay(request.facts.idempotencyKey);
+    if (first) {
+      first.followers ??= [];
+      first.followers.push(pending);
+      return;
+    }
+    actor.enqueue(pending);
+    if (actor.committed === null && !actor.loading) this.#lane.load(actor);
+    this.#lane.lookUp(pending);
+  }
+
+  /** The committed state of an account (I4); null when the store is away or too much waits. */
+  read(accountId: AccountId): Promise<AccountState | null> | AccountState | null {
+    if (!this.#accepting || this.#lane.state !== 'running') return null;
+    const actor = this.#directory.summon(accountId);
+    if (actor === null) return null;
+    if (actor.committed !== null) return actor.committed;
+    const readers = actor.readers ?? [];
+    if (readers.length >= this.#limits.mailboxMax) return null;
+    actor.readers = readers;
+    return new Promise((answer) => {
+      readers.push(answer);
+      if (!actor.loading) this.#lane.load(actor);
+    });
+  }
+
+  /** Accepts nothing more, lets what is accepted finish for `graceMs` at most, and gives the connection up. */
+  async stop(graceMs: number): Promise<void> {
+    this.#accepting = false;
+    const { clock, timer, store } = this.#ports;
+    const endMs = clock.monotonicMs() + graceMs;
+    while (this.#pendings.size > 0 && clock.monotonicMs() < endMs && this.#lane.state !== 'superseded') {
+      await new Promise<void>((resolve) => timer.after(5, resolve));
+    }
+    this.#lane.stop();
+    this.#cancelSweep?.();
+    for (const pending of [...this.#pendings]) pending.answer({ type: 'unavailable' });
+    this.#pendings.clear();
+    for (const actor of this.#directory.all()) actor.failReaders();
+    await store.reset();
+  }
+
+  #settle(pending: Pending, outcome: Outcome): void {
+    pending.actor.release(pending);
+    this.#pendings.delete(pending);
+    pending.answer(outcome);
+    const { followers } = pending;
+    if (followers === null) return;
+    pending.followers = null;
+    for (const follower of followers) {
+      this.#pendings.delete(follower);
+      follower.answer(outcomeForFollower(outcome, pending, follower));
+    }
+  }
+
+  #sweepLater(): void {
+    this.#cancelSweep = this.#ports.timer.after(this.#limits.sweepMs, () => {
+      this.#sweep();
+      this.#sweepLater();
+    });
+  }
+
+  /** Answers what is past its deadline: `expired` where it is undecided and thus never executes. */
+  #sweep(): void {
+    const nowMs = this.#ports.clock.monotonicMs();
+    for (const pending of this.#pendings) {
+      if (pending.request.deadlineMs > nowMs) continue;
+      const { facts } = pending.request;
+      if (pending.decided) pending.answer({ type: 'unavailable' });
+      else if (pending.actor.onTheWay(facts.idempotencyKey) === pending) this.#settle(pending, { type: 'expired' });
+      else pending.answer({ type: 'unavailable' });
+    }
+  }
+}
+
+/** A follower asked the same key: it gets the same outcome if it asked for the same, else learns that it did not. */
+function outcomeForFollower(outcome: Outcome, first: Pending, follower: Pending): Outcome {
+  if (outcome.type !== 'posted' && outcome.type !== 'refused') return outcome;
+  if (first.request.facts.requestHash !== follower.request.facts.requestHash) return { type: 'key_reused' };
+  return { ...outcome, replayed: true };
+}

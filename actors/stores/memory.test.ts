@@ -1,0 +1,7 @@
+import { ledgerStoreConformance } from '../conformance/index.ts';
+import { MemoryLedger } from './memory.ts';
+
+ledgerStoreConformance('memory', async () => {
+  const ledger = new MemoryLedger();
+  return { connect: () => ledger.connect(), close: async () => undefined };
+});

@@ -1,0 +1,93 @@
+/**
+ * The ledger module: earns, burns and their history. Owner of `transactions`, `refusals`, `writers`, `shards`.
+ *
+ * The only place where the runtime of actors/ meets Postgres and HTTP.
+ */
+import { type CommittedBatch, type Log, Runtime, type RuntimeLimits } from '@local-plus/actors';
+import type { AccountId } from '@local-plus/contracts';
+import type postgres from 'postgres';
+import type { Registry } from 'prom-client';
+import { type Handlers, ProblemError } from '../platform/http/index.ts';
+import { type AccountDirectory, ledgerHandlers } from './handler.ts';
+import { registerLedgerMetrics } from './metrics.ts';
+import { LedgerReads } from './reads.ts';
+import { PostgresLedgerStore, storeDefaults } from './store.ts';
+
+export type { AccountDirectory, AccountTerms } from './handler.ts';
+
+export interface LedgerOptions {
+  readonly databaseUrl: string;
+  /** For reads of the past; the commit lane has a connection of its own. */
+  readonly sql: postgres.Sql;
+  readonly writerId: number;
+  readonly accounts: AccountDirectory;
+  readonly log: Log;
+  readonly registry: Registry;
+  readonly limits?: RuntimeLimits;
+  /** Called in batch order, right after each commit. Must be quick and must not throw. */
+  readonly committed: (batch: CommittedBatch) => void;
+  /** Another process took the writer over: this one must end. */
+  readonly superseded: () => void;
+}
+
+export interface AccountBalance {
+  readonly balance: number;
+  readonly held: number;
+  readonly version: number;
+}
+
+export interface Ledger {
+  readonly handlers: Handlers;
+  readonly balances: {
+    /** The committed balance. Throws the problem `unavailable` while the store is away. */
+    balance(accountId: AccountId): Promise<AccountBalance>;
+  };
+  /** Whether a write would be accepted now, and why not. */
+  readiness(): { readonly ok: boolean; readonly reasons: readonly string[] };
+  /** Claims the writer; resolves when writes are accepted. Keeps trying while Postgres is away. */
+  start(): Promise<void>;
+  /** Lets what is accepted finish, for `graceMs` at most. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export function createLedger(options: LedgerOptions): Ledger {
+  const { databaseUrl, writerId, log, committed, superseded, limits } = options;
+  const runtime = new Runtime({
+    store: new PostgresLedgerStore({ databaseUrl, ...storeDefaults }),
+    clock: { nowMs: Date.now, monotonicMs: () => performance.now() },
+    timer: {
+      after: (delayMs, run) => {
+        const timer = setTimeout(run, delayMs);
+        return () => clearTimeout(timer);
+      },
+      soon: (run) => setImmediate(run),
+    },
+    log,
+    writerId,
+    committed,
+    superseded,
+    ...(limits ? { limits } : {}),
+  });
+  registerLedgerMetrics(options.registry, runtime);
+  return {
+    handlers: ledgerHandlers({
+      runtime,
+      reads: new LedgerReads(options.sql),
+      accounts: options.accounts,
+      nowMs: Date.now,
+    }),
+    balances: {
+      balance: async (accountId) => {
+        const state = await runtime.read(accountId);
+        if (state === null) throw new ProblemError('unavailable');
+        return state;
+      },
+    },
+    readiness: () => {
+      const { lane } = runtime.status;
+      return lane === 'running' ? { ok: true, reasons: [] } : { ok: false, reasons: [`the commit lane is ${lane}`] };
+    },
+    start: () => runtime.start(),
+    stop: (graceMs) => runtime.stop(graceMs),
+  };
+}

@@ -1,0 +1,52 @@
+/** The ledger's metrics. Counters live in the lane as plain numbers; they are copied when Prometheus asks. */
+import type { Runtime } from '@local-plus/actors';
+import { Gauge, Histogram, type Registry } from 'prom-client';
+
+/** Names of {@link LaneState}, as label values. */
+const laneStates = ['starting', 'running', 'frozen', 'superseded', 'stopped'] as const;
+
+export function registerLedgerMetrics(registry: Registry, runtime: Runtime): void {
+  const registers = [registry];
+  const batchSize = new Histogram({
+    name: 'ledger_batch_commands',
+    help: 'Commands per committed batch.',
+    buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000],
+    registers,
+  });
+  const commitTime = new Histogram({
+    name: 'ledger_commit_seconds',
+    help: 'From sending a batch to its reply.',
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
+    registers,
+  });
+  runtime.status.counters.observe = (commands, statementMs) => {
+    batchSize.observe(commands);
+    commitTime.observe(statementMs / 1_000);
+  };
+  const gauges: readonly (readonly [string, string, () => number])[] = [
+    ['ledger_queue_depth', 'Commands that wait for an answer.', () => runtime.status.pending],
+    ['ledger_actors', 'Actors in memory.', () => runtime.status.actors],
+    ['ledger_actors_evicted_total', 'Idle actors that made room.', () => runtime.status.actorsEvicted],
+    ['ledger_batches_total', 'Committed batches.', () => runtime.status.counters.batches],
+    ['ledger_commands_total', 'Committed commands, refusals included.', () => runtime.status.counters.commands],
+    ['ledger_refusals_total', 'Commands that the account refused.', () => runtime.status.counters.refusals],
+    ['ledger_replays_total', 'Commands answered from the ledger by their key.', () => runtime.status.replays],
+    ['ledger_look_up_statements_total', 'Statements without a write.', () => runtime.status.counters.lookUpStatements],
+    ['ledger_unknown_outcomes_total', 'Statements without a reply.', () => runtime.status.counters.unknownOutcomes],
+    ['ledger_refused_statements_total', 'Statements refused whole.', () => runtime.status.counters.refusedStatements],
+    ['ledger_writer_epoch', 'The epoch under which this process writes.', () => runtime.status.epoch],
+    ['ledger_writer_batch', 'The last committed batch.', () => runtime.status.batch],
+  ];
+  for (const [name, help, value] of gauges) {
+    const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(value()) });
+  }
+  const state = new Gauge({
+    name: 'ledger_lane_state',
+    help: '1 for the state that the commit lane is in.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const name of laneStates) state.set({ state: name }, runtime.status.lane === name ? 1 : 0);
+    },
+  });
+}

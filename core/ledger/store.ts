@@ -1,0 +1,237 @@
+/**
+ * The ledger's storage on Postgres: one dedicated connection, one statement at a time, every write a single statement.
+ *
+ * The fence row decides: a batch is applied if and only if the writer's row went from `batch − 1` to `batch` under its
+ * epoch, in the same statement as the inserts. A second connection's statement waits for the row and then finds it
+ * advanced, so sending a batch twice applies it once.
+ *
+ * Must not know: accounts' rules, who waits, what to do after a failure. Every failure becomes a `StoreFailure`.
+ */
+import {
+  type AccountHead,
+  type Batch,
+  type CommitReply,
+  type Findings,
+  type LedgerStore,
+  type LookUps,
+  type RefusalCode,
+  type StoredOutcome,
+  StoreFailure,
+  type TransactionKind,
+  type WriterPosition,
+} from '@local-plus/actors';
+import {
+  type AccountId,
+  type IdempotencyKey,
+  type ProgramId,
+  positionOf,
+  type RequestId,
+  transactionId,
+} from '@local-plus/contracts';
+import postgres from 'postgres';
+import {
+  claimStatement,
+  commitParameters,
+  commitStatement,
+  lookUpParameters,
+  lookUpStatement,
+  positionStatement,
+} from './statements.ts';
+
+export interface PostgresStoreOptions {
+  readonly databaseUrl: string;
+  /** Postgres ends a statement after this; a ghost of ours holds the fence no longer. */
+  readonly statementTimeoutMs: number;
+  /** After this the connection is given up and the outcome is unknown. More than the above: the server answers first. */
+  readonly replyTimeoutMs: number;
+  readonly connectTimeoutS: number;
+}
+
+export const storeDefaults = { statementTimeoutMs: 5_000, replyTimeoutMs: 7_000, connectTimeoutS: 3 } as const;
+
+/** How long a connection may take to close before it is left to itself. */
+const CLOSE_MS_MAX = 1_000;
+
+/** What of `SQLSTATE` says that the statement itself cannot be: data, integrity, limits. All else may pass. */
+const REFUSED_CLASSES = new Set(['21', '22', '23', '54']);
+
+/** A line of the look-ups' result set; `bigint` arrives as text. */
+export interface FoundRow {
+  readonly what: 0 | 1 | 2 | 3;
+  readonly n: number;
+  readonly version: string;
+  readonly amount: string;
+  readonly balance_delta: string;
+  readonly balance_after: string;
+  readonly held_after: string;
+  readonly occurred_ms: string;
+  readonly contra_account_id: AccountId;
+  readonly program_id: ProgramId;
+  readonly correlation_id: RequestId;
+  readonly kind: TransactionKind;
+  readonly request_hash: string;
+  readonly seq: string;
+  readonly code: RefusalCode;
+  readonly reference: string | null;
+  readonly metadata: string | null;
+  readonly traceparent: string | null;
+}
+
+interface PositionRow {
+  readonly epoch: string;
+  readonly batch: string;
+}
+
+export class PostgresLedgerStore implements LedgerStore {
+  readonly #options: PostgresStoreOptions;
+  #sql: postgres.Sql | null = null;
+
+  constructor(options: PostgresStoreOptions) {
+    this.#options = options;
+  }
+
+  async claim(writerId: number): Promise<WriterPosition> {
+    const [row] = await this.#run<PositionRow>(claimStatement, [String(writerId)]);
+    if (!row) throw new StoreFailure('unknown', 'the claim returned no row');
+    return positionFrom(row);
+  }
+
+  async position(writerId: number): Promise<WriterPosition> {
+    const [row] = await this.#run<PositionRow>(positionStatement, [String(writerId)]);
+    return row ? positionFrom(row) : { epoch: 0, batch: 0 };
+  }
+
+  async commit(batch: Batch, lookUps: LookUps): Promise<CommitReply> {
+    const rows = await this.#run<FoundRow>(commitStatement, commitParameters(batch, lookUps));
+    return { applied: rows.some((row) => row.what === 0), findings: findingsFrom(rows, lookUps) };
+  }
+
+  async lookUp(lookUps: LookUps): Promise<Findings> {
+    return findingsFrom(await this.#run<FoundRow>(lookUpStatement, lookUpParameters(lookUps)), lookUps);
+  }
+
+  async reset(): Promise<void> {
+    const sql = this.#sql;
+    this.#sql = null;
+    if (sql === null) return;
+    // A dead peer may never acknowledge the close: the connection is then left to the kernel's own time-outs.
+    await Promise.race([sql.end({ timeout: 0 }), new Promise((resolve) => setTimeout(resolve, CLOSE_MS_MAX).unref())]);
+  }
+
+  async #run<Row>(statement: string, parameters: string[]): Promise<readonly Row[]> {
+    const { replyTimeoutMs } = this.#options;
+    this.#sql ??= this.#connect();
+    const query = this.#sql.unsafe<Row[]>(statement, parameters, { prepare: true });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no reply within ${replyTimeoutMs} ms`)), replyTimeoutMs);
+    });
+    try {
+      return await Promise.race([query, late]);
+    } catch (cause) {
+      throw storeFailure(cause);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * The planner's choices are fixed: the inner side of every look-up is an index scan, also while the tables are empty
+   * and their statistics say that a sequential scan would do.
+   */
+  #connect(): postgres.Sql {
+    const { databaseUrl, statementTimeoutMs, connectTimeoutS } = this.#options;
+    return postgres(databaseUrl, {
+      max: 1,
+      idle_timeout: 0,
+      max_lifetime: null,
+      connect_timeout: connectTimeoutS,
+      fetch_types: false,
+      prepare: true,
+      onnotice: () => undefined,
+      connection: {
+        application_name: 'local-plus ledger',
+        statement_timeout: statementTimeoutMs,
+        synchronous_commit: 'on',
+        plan_cache_mode: 'force_generic_plan',
+        jit: 'off',
+        enable_seqscan: 'off',
+        enable_hashjoin: 'off',
+        enable_mergejoin: 'off',
+        enable_bitmapscan: 'off',
+      } as Record<string, string | number>,
+    });
+  }
+}
+
+function storeFailure(cause: unknown): StoreFailure {
+  const sqlState = cause instanceof postgres.PostgresError ? cause.code : null;
+  const refused = sqlState !== null && REFUSED_CLASSES.has(sqlState.slice(0, 2));
+  const code = sqlState ?? (cause as { code?: string }).code ?? 'no code';
+  return new StoreFailure(refused ? 'refused' : 'unknown', `Postgres: ${code}`, { cause });
+}
+
+function positionFrom(row: PositionRow): WriterPosition {
+  return { epoch: Number(row.epoch), batch: Number(row.batch) };
+}
+
+function findingsFrom(rows: readonly FoundRow[], lookUps: LookUps): Findings {
+  const keys: (StoredOutcome | null)[] = new Array(lookUps.keys.length).fill(null);
+  const accounts: (AccountHead | null)[] = new Array(lookUps.accounts.length).fill(null);
+  for (const row of rows) {
+    const index = row.n - 1;
+    if (row.what === 3) accounts[index] = headFrom(row);
+    else if (row.what !== 0) keys[index] = outcomeFrom(row, lookUps.keys[index] as LookUps['keys'][number]);
+  }
+  return { keys, accounts };
+}
+
+function headFrom(row: FoundRow): AccountHead {
+  return {
+    version: Number(row.version),
+    balance: Number(row.balance_after),
+    held: Number(row.held_after),
+    lastAtMs: Number(row.occurred_ms),
+  };
+}
+
+type Asked = { readonly accountId: AccountId; readonly idempotencyKey: IdempotencyKey };
+
+/** The outcome of a row of `transactions` or `refusals` as the look-ups select it. */
+export function outcomeFrom(row: FoundRow, asked: Asked): StoredOutcome {
+  const facts = {
+    accountId: asked.accountId,
+    programId: row.program_id,
+    idempotencyKey: asked.idempotencyKey,
+    requestHash: row.request_hash,
+    requestId: row.correlation_id,
+    traceparent: row.traceparent,
+    reference: row.reference,
+    metadata: row.metadata,
+  };
+  const kind = row.kind;
+  const amount = Number(row.amount);
+  const version = Number(row.version);
+  const occurredAtMs = Number(row.occurred_ms);
+  const balance = Number(row.balance_after);
+  const held = Number(row.held_after);
+  if (row.what === 2) {
+    const code = row.code;
+    return { type: 'refused', facts, kind, amount, code, balance, held, version, occurredAtMs };
+  }
+  return {
+    type: 'posted',
+    facts,
+    posting: {
+      kind,
+      amount,
+      balanceDelta: Number(row.balance_delta),
+      contraAccountId: row.contra_account_id,
+      version,
+      balanceAfter: balance,
+      heldAfter: held,
+      occurredAtMs,
+    },
+    transactionId: transactionId(occurredAtMs, positionOf(row.seq)),
+  };
+}
