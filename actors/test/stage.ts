@@ -1,0 +1,137 @@
+/**
+ * A stage for runtime tests: a ledger in memory behind a wire that can be held, cut before or after the ledger saw the
+ * statement, and told to refuse; clocks and timers that only move when the test says so.
+ */
+import { type IdempotencyKey, type ProgramId, uuidV7 } from '@local-plus/contracts';
+import { facts, newAccountId } from '../conformance/rows.ts';
+import {
+  type AccountRequest,
+  type Batch,
+  type Command,
+  type CommittedBatch,
+  type LedgerStore,
+  MemoryLedger,
+  Runtime,
+  type RuntimeLimits,
+  runtimeLimits,
+  StoreFailure,
+} from '../index.ts';
+
+type Fault = 'lost before' | 'lost after' | 'none';
+
+export class Stage {
+  readonly ledger = new MemoryLedger();
+  readonly programId = uuidV7<ProgramId>(1_700_000_000_000);
+  readonly announced: CommittedBatch[] = [];
+  readonly logged: string[] = [];
+  supersededCalls = 0;
+  nowMs = 1_700_000_000_000;
+  monotonicMs = 0;
+  /** The next statements' fates, in order; none: the statement passes. */
+  faults: Fault[] = [];
+  /** Every statement waits here while set. */
+  #gate: Promise<void> | null = null;
+  #open: (() => void) | null = null;
+  /** Refuses a batch that contains such a key. */
+  poison: IdempotencyKey | null = null;
+  commits = 0;
+  commandsPerBatch: number[] = [];
+  #timers: { atMs: number; run: () => void }[] = [];
+
+  runtime(limits: Partial<RuntimeLimits> = {}): Runtime {
+    return new Runtime({
+      store: this.#wire(this.ledger.connect()),
+      clock: { nowMs: () => this.nowMs, monotonicMs: () => this.monotonicMs },
+      timer: {
+        after: (delayMs, run) => {
+          const timer = { atMs: this.monotonicMs + delayMs, run };
+          this.#timers.push(timer);
+          return () => {
+            this.#timers = this.#timers.filter((other) => other !== timer);
+          };
+        },
+        soon: (run) => queueMicrotask(run),
+      },
+      log: {
+        info: (event) => this.logged.push(event),
+        warn: (event) => this.logged.push(event),
+        error: (event) => this.logged.push(event),
+      },
+      writerId: 1,
+      limits: { ...runtimeLimits, ...limits },
+      committed: (batch) => this.announced.push(batch),
+      superseded: () => {
+        this.supersededCalls++;
+      },
+    });
+  }
+
+  request(
+    accountId: ReturnType<typeof newAccountId>,
+    kind: Command['kind'],
+    amount: number,
+    key: string,
+  ): AccountRequest {
+    const hash = `${kind}-${amount}-`.padEnd(32, 'x');
+    return {
+      facts: facts(accountId, key, { programId: this.programId, requestHash: hash }),
+      command: { kind, amount, programId: this.programId },
+      deadlineMs: this.monotonicMs + 10_000,
+    };
+  }
+
+  /** Statements wait until {@link release}. */
+  hold(): void {
+    this.#gate = new Promise((open) => {
+      this.#open = open;
+    });
+  }
+
+  release(): void {
+    this.#open?.();
+    this.#gate = null;
+  }
+
+  /** Lets everything run that can without time passing. */
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Moves the monotonic clock and runs the timers that are due. */
+  async pass(ms: number): Promise<void> {
+    this.monotonicMs += ms;
+    const due = this.#timers.filter((timer) => timer.atMs <= this.monotonicMs);
+    this.#timers = this.#timers.filter((timer) => timer.atMs > this.monotonicMs);
+    for (const timer of due) timer.run();
+    await this.settle();
+  }
+
+  #wire(store: LedgerStore): LedgerStore {
+    const through = async <Answer>(statement: () => Promise<Answer>): Promise<Answer> => {
+      await this.#gate;
+      const fault = this.faults.shift() ?? 'none';
+      if (fault === 'lost before') throw new StoreFailure('unknown', 'lost before the ledger saw it');
+      const answer = await statement();
+      if (fault === 'lost after') throw new StoreFailure('unknown', 'the reply was lost');
+      return answer;
+    };
+    return {
+      claim: (writerId) => through(() => store.claim(writerId)),
+      position: (writerId) => through(() => store.position(writerId)),
+      lookUp: (lookUps) => through(() => store.lookUp(lookUps)),
+      commit: (batch, lookUps) => through(() => this.#commit(store, batch, lookUps)),
+      reset: () => store.reset(),
+    };
+  }
+
+  #commit(store: LedgerStore, batch: Batch, lookUps: Parameters<LedgerStore['commit']>[1]) {
+    this.commits++;
+    this.commandsPerBatch.push(batch.posted.length + batch.refused.length);
+    if (batch.posted.some((row) => row.facts.idempotencyKey === this.poison)) {
+      throw new StoreFailure('refused', 'poison');
+    }
+    return store.commit(batch, lookUps);
+  }
+}
+
+export { newAccountId };
