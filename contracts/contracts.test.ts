@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fields from './fields.ts';
+import {
+  type EdgeContext,
+  formatContext,
+  isUuid,
+  matchRoute,
+  parseContext,
+  parseSigningKeys,
+  problem,
+  problemSchema,
+  problemTable,
+  type Route,
+  routes,
+  signingInput,
+  validate,
+  validateQuery,
+  wallets,
+} from './index.ts';
+import { openapi } from './openapi.ts';
+
+const walletId = '01890000-0000-7000-8000-000000000000';
+
+describe('routes', () => {
+  it('finds each route by its own path, and nothing by another', () => {
+    for (const [id, route] of Object.entries(routes) as [string, Route][]) {
+      const match = matchRoute(route.method, route.path.replace(/\{\w+\}/g, walletId));
+      assert.ok(match.found && match.id === id, id);
+    }
+    assert.deepEqual(matchRoute('POST', `/v1/wallets/${walletId}/earn`), {
+      found: true,
+      id: 'wallets.earn',
+      route: routes['wallets.earn'],
+      params: { wallet_id: walletId },
+    });
+    for (const path of [
+      '/',
+      '/v1',
+      '/v1/wallets/',
+      '/v1/wallets//earn',
+      '/v2/wallets',
+      `/v1/wallets/${walletId}/spend`,
+    ]) {
+      assert.deepEqual(matchRoute('POST', path), { found: false, allow: [] });
+    }
+  });
+
+  it('knows the other methods of a path', () => {
+    assert.deepEqual(matchRoute('DELETE', '/v1/catalog'), { found: false, allow: ['GET', 'HEAD', 'POST'] });
+    assert.deepEqual(matchRoute('GET', `/v1/wallets/${walletId}/burn`), { found: false, allow: ['POST'] });
+    const head = matchRoute('HEAD', '/v1/catalog');
+    assert.ok(head.found && head.id === 'catalog.list');
+  });
+
+  it('needs a key for every POST, and caches public reads only', () => {
+    for (const route of Object.values(routes) as Route[]) {
+      if (route.method === 'POST') assert.ok(route.idempotent, route.path);
+      if (route.cacheS !== null) assert.ok(route.method === 'GET' && route.scope === null, route.path);
+    }
+  });
+});
+
+describe('schemas', () => {
+  const good = { amount: 5, reference: 'order-1 é🎁', metadata: { channel: 'web', items: 3, gift: true } };
+
+  it('accept the documented posting', () => {
+    assert.deepEqual(validate(wallets.post, good), { ok: true, value: good });
+  });
+
+  const bad: readonly (readonly [string, unknown, string])[] = [
+    ['no amount', {}, '/amount'],
+    ['zero', { amount: 0 }, '/amount'],
+    ['negative', { amount: -1 }, '/amount'],
+    ['a fraction', { amount: 1.5 }, '/amount'],
+    ['a text', { amount: '5' }, '/amount'],
+    ['null', { amount: null }, '/amount'],
+    ['too much', { amount: 1_000_000_000_001 }, '/amount'],
+    ['an unknown member', { amount: 5, extra: 1 }, '/extra'],
+    ['a control character', { amount: 5, reference: 'a\u0007b' }, '/reference'],
+    ['an empty reference', { amount: 5, reference: '' }, '/reference'],
+    ['nested metadata', { amount: 5, metadata: { a: { b: 1 } } }, '/metadata/a'],
+    ['an array', [], ''],
+  ];
+  for (const [name, body, pointer] of bad) {
+    it(`refuse ${name} and point at it`, () => {
+      const result = validate(wallets.post, body);
+      assert.ok(!result.ok);
+      assert.equal(result.errors[0]?.pointer, pointer);
+    });
+  }
+
+  it('refuse too much metadata', () => {
+    const metadata = Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`m${index}`, index]));
+    assert.equal(validate(wallets.post, { amount: 1, metadata }).ok, false);
+  });
+
+  it('read a query with its defaults, and refuse what stands twice or is unknown', () => {
+    assert.deepEqual(validateQuery(wallets.pageQuery, ''), { ok: true, value: { limit: 25 } });
+    assert.deepEqual(validateQuery(wallets.pageQuery, 'limit=7'), { ok: true, value: { limit: 7 } });
+    for (const query of ['limit=0', 'limit=101', 'limit=x', 'limit=1&limit=2', 'page=2', 'cursor=%2F']) {
+      assert.equal(validateQuery(wallets.pageQuery, query).ok, false, query);
+    }
+    assert.equal(validateQuery(null, 'a=1').ok, false);
+    assert.equal(validateQuery(null, '').ok, true);
+  });
+
+  it('accept the ids that we make', () => {
+    assert.ok(isUuid(walletId) && fields.uuid.safeParse(walletId).success);
+  });
+});
+
+describe('problems', () => {
+  it('have their own schema, for every code', () => {
+    for (const code of Object.keys(problemTable) as (keyof typeof problemTable)[]) {
+      const document = problem(code, 'r', undefined, [{ pointer: '/a', code: 'x', detail: 'y' }]);
+      assert.deepEqual(problemSchema.parse(document), document);
+    }
+  });
+});
+
+describe("the edge's signature", () => {
+  const context: EdgeContext = {
+    keyId: 'k1',
+    timeMs: 1_700_000_000_000,
+    nonce: 'AAAAAAAAAAAAAAAAAAAAAA',
+    budgetMs: 10_000,
+    clientIp: '2001:db8::1',
+    merchantId: walletId,
+    subject: walletId,
+    scopes: ['wallets:read', 'transactions:write'],
+  };
+
+  it('carries its context unchanged', () => {
+    assert.deepEqual(parseContext(formatContext(context)), context);
+    const nobody = { ...context, merchantId: null, subject: 'public', clientIp: '-', scopes: [] };
+    assert.deepEqual(parseContext(formatContext(nobody)), nobody);
+  });
+
+  it('reads no text that differs from the form', () => {
+    const text = formatContext(context);
+    const wrong = [
+      '',
+      `${text};`,
+      ` ${text}`,
+      `${text}\n`,
+      text.replace('v1', 'v2'),
+      text.replace('wallets:read', 'root'),
+    ];
+    for (const candidate of wrong) assert.equal(parseContext(candidate), null, candidate);
+  });
+
+  it('covers every part', () => {
+    const base = ['c', 'POST', '/v1/x?y=1', 'key', 'hash'] as const;
+    const inputs = new Set([signingInput(...base)]);
+    for (let part = 0; part < base.length; part++) {
+      const changed = base.map((value, index) => (index === part ? `${value}x` : value)) as unknown as typeof base;
+      inputs.add(signingInput(...changed));
+    }
+    assert.equal(inputs.size, base.length + 1);
+  });
+
+  it('reads its keys, and names every fault', () => {
+    const secret = Buffer.alloc(32, 7).toString('base64url');
+    assert.deepEqual(
+      parseSigningKeys(`k2:${secret},k1:${secret}`).map(({ keyId, secret }) => [keyId, secret.length]),
+      [
+        ['k2', 32],
+        ['k1', 32],
+      ],
+    );
+    assert.throws(() => parseSigningKeys('K!:short,k1:AAAA'), /key 1: its id.*key 1: not 32.*key 2: not 32/);
+  });
+});
+
+describe('OpenAPI', () => {
+  it('documents every route, with a problem for every 4xx and 5xx', () => {
+    const { paths } = openapi() as { paths: Record<string, Record<string, { responses: Record<string, unknown> }>> };
+    for (const [id, route] of Object.entries(routes) as [string, Route][]) {
+      const operation = paths[route.path]?.[route.method.toLowerCase()];
+      assert.ok(operation, id);
+      assert.ok(operation.responses[String(route.status)], id);
+      assert.equal('401' in operation.responses, route.scope !== null, id);
+    }
+  });
+});
