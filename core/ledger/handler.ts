@@ -12,7 +12,6 @@ import {
   type ProblemCode,
   type ProgramId,
   parseId,
-  problemMediaType,
   type wallets,
 } from '@local-plus/contracts';
 import {
@@ -57,9 +56,6 @@ const failures: Readonly<Record<Exclude<Outcome['type'], 'posted' | 'refused'>, 
   failed: 'internal',
 };
 
-const problemHeaders = { 'content-type': problemMediaType } as const;
-const replayedProblemHeaders = { ...problemHeaders, ...replayedHeaders } as const;
-
 export function ledgerHandlers(ports: HandlerPorts): Handlers {
   return {
     'wallets.earn': (request) => post(ports, 'earn', request),
@@ -96,15 +92,17 @@ async function post(ports: HandlerPorts, kind: 'earn' | 'burn', request: CoreReq
 
 function answer(outcome: Outcome, unit: string): CoreAnswer {
   if (outcome.type === 'posted') {
-    const body = transactionJson(outcome.row, outcome.transactionId, unit);
-    return outcome.replayed ? { status: 201, body, headers: replayedHeaders } : { status: 201, body };
+    return durable(201, transactionJson(outcome.row, outcome.transactionId, unit), outcome.replayed);
   }
   if (outcome.type === 'refused') {
     const problem = refusalProblem(outcome.row);
-    const headers = outcome.replayed ? replayedProblemHeaders : problemHeaders;
-    return { status: problem.status, body: JSON.stringify(problem), headers };
+    return durable(problem.status, JSON.stringify(problem), outcome.replayed);
   }
   throw new ProblemError(failures[outcome.type]);
+}
+
+function durable(status: number, body: string, replayed: boolean): CoreAnswer {
+  return replayed ? { status, body, headers: replayedHeaders } : { status, body };
 }
 
 /** 128 bits over what the request asks: members in a fixed order, so that equal requests are equal however written. */
