@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fields from './fields.ts';
 import {
+  allows,
   type EdgeContext,
   formatContext,
   isUuid,
@@ -51,6 +52,13 @@ describe('routes', () => {
     assert.deepEqual(matchRoute('GET', `/v1/wallets/${walletId}/burn`), { found: false, allow: ['POST'] });
     const head = matchRoute('HEAD', '/v1/catalog');
     assert.ok(head.found && head.id === 'catalog.list');
+  });
+
+  it('lets a scope do what it names, the operator everything, and anybody what is public', () => {
+    assert.ok(allows([], null) && allows(['admin'], 'wallets:read') && allows(['wallets:read'], 'wallets:read'));
+    assert.ok(
+      !allows([], 'wallets:read') && !allows(['wallets:read'], 'wallets:write') && !allows(['wallets:write'], 'admin'),
+    );
   });
 
   it('needs a key for every POST, and caches public reads only', () => {

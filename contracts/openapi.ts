@@ -4,8 +4,11 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import * as catalog from './catalog.ts';
+import * as merchants from './merchants.ts';
 import { type ProblemCode, problemMediaType, problemSchema, problemTable } from './problems.ts';
 import { type Route, routes } from './routes.ts';
+import * as wallets from './wallets.ts';
 
 type Json = Record<string, unknown>;
 
@@ -26,9 +29,49 @@ const withKey: readonly ProblemCode[] = [
   'idempotency_key_reused',
 ];
 
-function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, target: 'draft-2020-12' }) as Json;
+/** What is documented under a name of its own, for people and for client generators. */
+const answers: Readonly<Record<string, z.ZodType>> = {
+  merchant: merchants.merchant,
+  api_key: merchants.apiKey,
+  created_api_key: merchants.createdApiKey,
+  program: merchants.program,
+  wallet: wallets.wallet,
+  balance: wallets.walletBalance,
+  transaction: wallets.transaction,
+  transaction_with_entries: wallets.transactionWithEntries,
+  transaction_page: wallets.transactionPage,
+  catalog_item: catalog.catalogItem,
+  catalog_page: catalog.catalogPage,
+  problem: problemSchema,
+};
+const bodies: Readonly<Record<string, z.ZodType>> = {
+  create_merchant: merchants.createMerchant,
+  create_api_key: merchants.createApiKey,
+  create_program: merchants.createProgram,
+  create_wallet: wallets.createWallet,
+  posting: wallets.post,
+  create_catalog_item: catalog.createCatalogItem,
+};
+
+const place = (name: string): string => `#/components/schemas/${name}`;
+
+function withoutDialect(schema: Json): Json {
+  const { $schema: _dialect, $id: _id, ...rest } = schema;
   return rest;
+}
+
+function namedSchemas(schemas: Readonly<Record<string, z.ZodType>>, io: 'input' | 'output'): Json {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(schemas)) registry.add(schema, { id });
+  const made = z.toJSONSchema(registry, { io, target: 'draft-2020-12', uri: place });
+  return Object.fromEntries(Object.entries(made.schemas).map(([id, schema]) => [id, withoutDialect(schema as Json)]));
+}
+
+/** A reference to a named schema. Throws for one that has no name: give it one above. */
+function reference(schemas: Readonly<Record<string, z.ZodType>>, schema: z.ZodType): Json {
+  const named = Object.entries(schemas).find(([, candidate]) => candidate === schema);
+  if (!named) throw new Error('openapi: a route uses a schema without a name');
+  return { $ref: place(named[0]) };
 }
 
 function problemsOf(route: Route): ProblemCode[] {
@@ -56,7 +99,7 @@ function responses(route: Route): Json {
           }
         : {}),
     },
-    content: { 'application/json': { schema: jsonSchema(route.answer, 'output') } },
+    content: { 'application/json': { schema: reference(answers, route.answer) } },
   };
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of new Set(problemsOf(route))) {
@@ -69,10 +112,14 @@ function responses(route: Route): Json {
       String(status),
       {
         description: codes.map((code) => `\`${code}\`: ${problemTable[code].title}.`).join(' '),
-        content: { [problemMediaType]: { schema: { $ref: '#/components/schemas/problem' } } },
+        content: { [problemMediaType]: { schema: { $ref: place('problem') } } },
       },
     ]);
   return { [String(route.status)]: answer, ...Object.fromEntries(refusals) };
+}
+
+function queryMembers(schema: z.ZodType): { properties?: Json; required?: string[] } {
+  return z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12' }) as { properties?: Json; required?: string[] };
 }
 
 function parameters(route: Route): Json[] {
@@ -82,8 +129,7 @@ function parameters(route: Route): Json[] {
     required: true,
     schema: { type: 'string', format: 'uuid' },
   }));
-  const query =
-    route.query === null ? null : (jsonSchema(route.query, 'input') as { properties?: Json; required?: string[] });
+  const query = route.query === null ? null : queryMembers(route.query);
   const inQuery = Object.entries(query?.properties ?? {}).map(([name, schema]) => ({
     name,
     in: 'query',
@@ -116,7 +162,7 @@ function operation(id: string, route: Route): Json {
     ...(route.body === null
       ? {}
       : {
-          requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } },
+          requestBody: { required: true, content: { 'application/json': { schema: reference(bodies, route.body) } } },
         }),
     responses: responses(route),
   };
@@ -141,7 +187,7 @@ export function openapi(): Json {
     paths,
     components: {
       securitySchemes: { api_key: { type: 'http', scheme: 'bearer', description: 'An API key: lp_live_…' } },
-      schemas: { problem: jsonSchema(problemSchema, 'output') },
+      schemas: { ...namedSchemas(bodies, 'input'), ...namedSchemas(answers, 'output') },
     },
   };
 }

@@ -178,6 +178,11 @@ export const internalPaths = {
 export const edgeSubject = 'edge';
 export const publicSubject = 'public';
 
+/** Whether a caller with `granted` may use a route that needs `needed`; the operator's `admin` passes everything. */
+export function allows(granted: readonly merchants.Scope[], needed: merchants.Scope | null): boolean {
+  return needed === null || granted.includes(needed) || granted.includes('admin');
+}
+
 export type RouteMatch =
   | {
       readonly found: true;
