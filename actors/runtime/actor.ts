@@ -1,12 +1,43 @@
 /**
- * The live side of one account: its state twice, its mailbox, and the keys that are on their way.
+ * The live side of one account: its state twice, its mailbox, and the commands that are on their way.
  *
  * `committed` is what readers may see (I4). `ahead` is what the next command is decided on: `committed` plus whatever
  * is in the open and the flying batch. When a batch fails, `ahead` falls back to `committed`.
  */
 import type { AccountId, IdempotencyKey } from '@local-plus/contracts';
 import type { AccountState } from '../account/domain.ts';
-import type { Pending } from './outcome.ts';
+import type { StoredOutcome } from '../ports.ts';
+import type { AccountRequest, Outcome } from './outcome.ts';
+
+/**
+ * A command on its way. It is in exactly one place: its actor's mailbox, the open batch, the flying batch, or another
+ * command's followers; and it is answered exactly once.
+ */
+export class Pending {
+  readonly request: AccountRequest;
+  readonly actor: Actor;
+  readonly #answer: (outcome: Outcome) => void;
+  answered = false;
+  /** undefined: not looked up yet; null: the key is new. */
+  found: StoredOutcome | null | undefined = undefined;
+  /** In the open or the flying batch: past being expired. */
+  decided = false;
+  /** Later commands with the same key, who get this one's outcome. */
+  followers: Pending[] | null = null;
+
+  constructor(request: AccountRequest, actor: Actor, answer: (outcome: Outcome) => void) {
+    this.request = request;
+    this.actor = actor;
+    this.#answer = answer;
+  }
+
+  /** The first call answers; later ones do nothing: a client gone at its deadline is not told twice. */
+  answer(outcome: Outcome): void {
+    if (this.answered) return;
+    this.answered = true;
+    this.#answer(outcome);
+  }
+}
 
 export type Reader = (state: AccountState | null) => void;
 

@@ -6,9 +6,9 @@
  */
 import { type AccountState, decide, InvariantViolation } from '../account/domain.ts';
 import type { Clock, Log, PostedRow, RefusedRow, StoredOutcome } from '../ports.ts';
-import type { Actor } from './actor.ts';
+import type { Actor, Pending } from './actor.ts';
 import type { RuntimeLimits } from './limits.ts';
-import type { Outcome, Pending } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
 
 export interface AssemblerPorts {
   readonly clock: Clock;

@@ -28,9 +28,8 @@ import {
   type Timer,
   type WriterPosition,
 } from '../ports.ts';
-import type { Actor } from './actor.ts';
+import type { Actor, Pending } from './actor.ts';
 import { Assembler, type AssemblerPorts, type Rows } from './assembler.ts';
-import type { Pending } from './outcome.ts';
 
 export interface LanePorts extends Omit<AssemblerPorts, 'reload'> {
   readonly store: LedgerStore;

@@ -7,10 +7,11 @@
 import type { AccountId } from '@local-plus/contracts';
 import type { AccountState } from '../account/domain.ts';
 import type { Clock, CommittedBatch, LedgerStore, Log, Timer } from '../ports.ts';
+import { Pending } from './actor.ts';
 import { Directory } from './directory.ts';
 import { Lane, type LaneCounters, type LaneState } from './lane.ts';
 import { checkRuntimeLimits, type RuntimeLimits, runtimeLimits } from './limits.ts';
-import { type AccountRequest, type Outcome, Pending } from './outcome.ts';
+import type { AccountRequest, Outcome } from './outcome.ts';
 
 export interface RuntimePorts {
   readonly store: LedgerStore;
