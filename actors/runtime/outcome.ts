@@ -1,7 +1,7 @@
 /** What is asked of the runtime, and what comes back. */
 import type { TransactionId } from '@local-plus/contracts';
 import type { Command } from '../account/domain.ts';
-import type { PostedRow, RefusedRow, RequestFacts, StoredOutcome } from '../ports.ts';
+import type { PostedRow, RefusedRow, RequestFacts } from '../ports.ts';
 
 export interface AccountRequest {
   readonly facts: RequestFacts;
