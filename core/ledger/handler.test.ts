@@ -19,6 +19,7 @@ import {
 } from '@local-plus/contracts';
 import { Registry } from 'prom-client';
 import { type CoreAnswer, type CoreRequest, type Handler, ProblemError } from '../platform/http/index.ts';
+import { createDatabase, type Database } from '../platform/postgres/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { type AccountTerms, createLedger, type Ledger } from './index.ts';
 
@@ -31,12 +32,22 @@ describe('the ledger module', () => {
   const registry = new Registry();
   let database: TestDatabase;
   let ledger: Ledger;
+  let reads: Database;
 
   before(async () => {
     database = await startDatabase();
+    reads = createDatabase({
+      url: database.url,
+      name: 'local-plus test',
+      connectionsMax: 2,
+      connectMs: 2_000,
+      statementMs: 5_000,
+      statementGraceMs: 1_000,
+      log: { ...quiet, debug: () => undefined, flush: () => undefined, with: () => assert.fail('not used') },
+    });
     ledger = createLedger({
       databaseUrl: database.url,
-      sql: database.sql,
+      database: reads,
       writerId: 3,
       accounts: { find: (id) => accounts.get(id) ?? null },
       log: quiet,
@@ -48,6 +59,7 @@ describe('the ledger module', () => {
   });
   after(async () => {
     await ledger.stop(1_000);
+    await reads.close(1_000);
     await database.close();
   });
 

@@ -5,9 +5,9 @@
  */
 import { type CommittedBatch, type Log, Runtime, type RuntimeLimits } from '@local-plus/actors';
 import type { AccountId } from '@local-plus/contracts';
-import type postgres from 'postgres';
 import type { Registry } from 'prom-client';
 import { type Handlers, ProblemError } from '../platform/http/index.ts';
+import type { Database } from '../platform/postgres/index.ts';
 import { type AccountDirectory, ledgerHandlers } from './handler.ts';
 import { registerLedgerMetrics } from './metrics.ts';
 import { LedgerReads } from './reads.ts';
@@ -18,7 +18,7 @@ export type { AccountDirectory, AccountTerms } from './handler.ts';
 export interface LedgerOptions {
   readonly databaseUrl: string;
   /** For reads of the past; the commit lane has a connection of its own. */
-  readonly sql: postgres.Sql;
+  readonly database: Pick<Database, 'read'>;
   readonly writerId: number;
   readonly accounts: AccountDirectory;
   readonly log: Log;
@@ -72,7 +72,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   return {
     handlers: ledgerHandlers({
       runtime,
-      reads: new LedgerReads(options.sql),
+      reads: new LedgerReads(options.database),
       accounts: options.accounts,
       nowMs: Date.now,
     }),

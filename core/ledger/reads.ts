@@ -12,7 +12,7 @@ import {
   seqOf,
   type TransactionId,
 } from '@local-plus/contracts';
-import type postgres from 'postgres';
+import type { Database } from '../platform/postgres/index.ts';
 import { type FoundRow, outcomeFrom } from './store.ts';
 
 const columns = `1 as what, 1 as n, account_id, idempotency_key, version, amount, balance_delta, balance_after, held_after,
@@ -47,15 +47,15 @@ interface Row extends FoundRow {
 }
 
 export class LedgerReads {
-  readonly #sql: postgres.Sql;
+  readonly #database: Pick<Database, 'read'>;
 
-  constructor(sql: postgres.Sql) {
-    this.#sql = sql;
+  constructor(database: Pick<Database, 'read'>) {
+    this.#database = database;
   }
 
   /** Newest first, from `versionMax` down. */
   async page(accountId: AccountId, versionMax: number, rowsMax: number): Promise<StoredTransaction[]> {
-    const rows = await this.#run(pageStatement, [accountId, String(versionMax), String(rowsMax)]);
+    const rows = await this.#database.read<Row>(pageStatement, [accountId, String(versionMax), String(rowsMax)]);
     return rows.map(transactionFrom);
   }
 
@@ -63,19 +63,15 @@ export class LedgerReads {
   async one(id: string): Promise<StoredTransaction | null> {
     const decoded = decodeTransactionId(id);
     if (decoded === null) return null;
-    const rows = await this.#run(oneStatement, [seqOf(decoded.position)]);
+    const rows = await this.#database.read<Row>(oneStatement, [seqOf(decoded.position)]);
     const found = rows[0] ? transactionFrom(rows[0]) : null;
     return found?.transactionId === (id as TransactionId) ? found : null;
   }
 
   /** The newest transaction that had happened at a moment (RFC 3339), or null. */
   async at(accountId: AccountId, versionMax: number, moment: string): Promise<StoredTransaction | null> {
-    const rows = await this.#run(atStatement, [accountId, String(versionMax), moment]);
+    const rows = await this.#database.read<Row>(atStatement, [accountId, String(versionMax), moment]);
     return rows[0] ? transactionFrom(rows[0]) : null;
-  }
-
-  #run(statement: string, parameters: string[]): Promise<readonly Row[]> {
-    return this.#sql.unsafe<Row[]>(statement, parameters, { prepare: true });
   }
 }
 

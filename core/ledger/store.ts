@@ -55,16 +55,16 @@ const CLOSE_MS_MAX = 1_000;
 /** What of `SQLSTATE` says that the statement itself cannot be: data, integrity, limits. All else may pass. */
 const REFUSED_CLASSES = new Set(['21', '22', '23', '54']);
 
-/** A line of the look-ups' result set; `bigint` arrives as text. */
+/** A line of the look-ups' result set; `bigint` arrives as text here, as a number from the pool. */
 export interface FoundRow {
   readonly what: 0 | 1 | 2 | 3;
   readonly n: number;
-  readonly version: string;
-  readonly amount: string;
-  readonly balance_delta: string;
-  readonly balance_after: string;
-  readonly held_after: string;
-  readonly occurred_ms: string;
+  readonly version: string | number;
+  readonly amount: string | number;
+  readonly balance_delta: string | number;
+  readonly balance_after: string | number;
+  readonly held_after: string | number;
+  readonly occurred_ms: string | number;
   readonly contra_account_id: AccountId;
   readonly program_id: ProgramId;
   readonly correlation_id: RequestId;

@@ -16,9 +16,9 @@ export interface TestDatabase {
 const migrations = new URL('../migrations/', import.meta.url);
 
 export async function startDatabase(): Promise<TestDatabase> {
-  const dataDir = mkdtempSync(path.join(tmpdir(), 'local-plus-test-'));
+  const dir = mkdtempSync(path.join(tmpdir(), 'local-plus-test-'));
   const [port] = await freePorts(1);
-  const server = await startPostgres({ dataDir, port: port as number });
+  const server = await startPostgres({ dataDir: path.join(dir, 'postgres'), port: port as number });
   const sql = postgres(server.url, { max: 2, onnotice: () => undefined });
   for (const file of (await readdir(migrations)).sort()) {
     await sql.unsafe(await readFile(new URL(file, migrations), 'utf8'));
@@ -30,7 +30,7 @@ export async function startDatabase(): Promise<TestDatabase> {
     close: async () => {
       await sql.end({ timeout: 1 });
       await server.stop();
-      rmSync(dataDir, { recursive: true, force: true });
+      rmSync(dir, { recursive: true, force: true });
     },
   };
 }
