@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { StartError } from './errors.ts';
+import { identify, isAlive, ownIdentity, type ProcessIdentity, signalProcess } from './identities.ts';
+import { endOrphan, startProcess } from './processes.ts';
+import { testFolder } from './test-folder.ts';
+import { waitUntil } from './waits.ts';
+
+const patience = { timeoutMs: 20_000, everyMs: 20 };
+const sleeper = ['-e', 'setInterval(() => undefined, 1_000)'];
+const processesModule = fileURLToPath(new URL('processes.ts', import.meta.url));
+
+function specIn(folder: string) {
+  return {
+    name: 'sleeper',
+    command: process.execPath,
+    args: sleeper,
+    runDir: folder,
+    logDir: folder,
+    stopSignal: 'SIGTERM',
+  } as const;
+}
+
+/** Another process starts the sleeper and is killed before it can end it. */
+async function leaveOrphan(folder: string): Promise<ProcessIdentity> {
+  const owner = `import { startProcess } from ${JSON.stringify(processesModule)};
+    await startProcess(${JSON.stringify(specIn(folder))});
+    process.kill(process.pid, 'SIGKILL');`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', owner], { stdio: 'inherit' });
+  const [, signal] = await once(child, 'exit');
+  assert.equal(signal, 'SIGKILL');
+  const record = JSON.parse(readFileSync(join(folder, 'sleeper.json'), 'utf8')) as ProcessIdentity;
+  const identity = identify(record.pid);
+  assert.ok(identity !== null, 'the sleeper outlives its owner');
+  return identity;
+}
+
+async function stranger(): Promise<ChildProcess & { pid: number }> {
+  const child = spawn(process.execPath, sleeper, { stdio: 'ignore' });
+  await once(child, 'spawn');
+  assert.ok(child.pid !== undefined);
+  return child as ChildProcess & { pid: number };
+}
+
+test('a process has a pid file and a log while it runs, and neither pid file nor process afterwards', async (context) => {
+  const folder = testFolder(context);
+  const running = await startProcess(specIn(folder));
+  assert.ok(existsSync(join(folder, 'sleeper.json')));
+  const exit = await running.stop('SIGTERM', 10_000);
+  assert.equal(exit.signal, 'SIGTERM');
+  assert.ok(running.hasExited());
+  assert.ok(!existsSync(join(folder, 'sleeper.json')));
+});
+
+test('a process that ignores the polite signal is killed', async (context) => {
+  const folder = testFolder(context);
+  const deaf = "process.on('SIGTERM', () => undefined); setInterval(() => undefined, 1_000); console.log('deaf')";
+  const running = await startProcess({ ...specIn(folder), args: ['-e', deaf] });
+  assert.ok(await waitUntil(() => readFileSync(running.logFile, 'utf8').includes('deaf'), patience));
+  assert.equal((await running.stop('SIGTERM', 200)).signal, 'SIGKILL');
+});
+
+test('a program that does not exist is one sentence', async (context) => {
+  const folder = testFolder(context);
+  await assert.rejects(startProcess({ ...specIn(folder), command: join(folder, 'nothing') }), StartError);
+});
+
+test('the orphan of a killed run is ended by the next one', async (context) => {
+  const folder = testFolder(context);
+  const orphan = await leaveOrphan(folder);
+  assert.equal(await endOrphan(folder, 'sleeper'), 'ended');
+  assert.ok(!isAlive(orphan));
+  assert.equal(await endOrphan(folder, 'sleeper'), 'none');
+});
+
+test('P1: a recycled pid is another process, and is left alone', async (context) => {
+  const folder = testFolder(context);
+  const child = await stranger();
+  context.after(() => child.kill('SIGKILL'));
+  const now = identify(child.pid);
+  assert.ok(now !== null);
+  const recycled = { pid: child.pid, startTime: `${now.startTime}0` };
+  assert.equal(isAlive(recycled), false);
+  assert.equal(signalProcess(recycled, 'SIGKILL'), false);
+  const record = { ...recycled, command: ['sleeper'], stopSignal: 'SIGTERM', owner: recycled };
+  writeFileSync(join(folder, 'sleeper.json'), JSON.stringify(record));
+  assert.equal(await endOrphan(folder, 'sleeper'), 'none');
+  assert.ok(isAlive(now), 'the stranger lives');
+  assert.ok(!existsSync(join(folder, 'sleeper.json')), 'the record is gone');
+});
+
+test('P3: what a living run has started is no orphan', async (context) => {
+  const folder = testFolder(context);
+  const running = await startProcess(specIn(folder));
+  context.after(() => running.stop('SIGKILL', 10_000));
+  await assert.rejects(endOrphan(folder, 'sleeper'), new RegExp(`started by process ${process.pid}`));
+  assert.ok(!running.hasExited());
+});
+
+test('a pid file that is torn identifies nobody', async (context) => {
+  const folder = testFolder(context);
+  for (const text of ['', '{', '{"pid":1}', `{"pid":${process.pid},"startTime":7}`]) {
+    writeFileSync(join(folder, 'sleeper.json'), text);
+    assert.equal(await endOrphan(folder, 'sleeper'), 'none');
+  }
+});
+
+test('a process finds itself, and a dead pid has no identity', async () => {
+  assert.ok(isAlive(ownIdentity()));
+  const child = await stranger();
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  assert.equal(identify(child.pid), null);
+});

@@ -1,0 +1,41 @@
+/**
+ * What earlier runs have left: processes of a killed one (ended), and data (deleted when asked to).
+ */
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { StackConfig } from './config.ts';
+import { endPostgresIn } from './postgres.ts';
+import { shelterOf } from './postgres-home.ts';
+import { endOrphan } from './processes.ts';
+
+/** Everything of one data folder that a start makes; downloads (`cache`) are not among it. */
+const dataNames = ['postgres', 'kafka', 'valkey', 'edge', 'logs', 'run', 'demo.json', 'secrets.json', 'stack.json'];
+const lockName = 'start.lock';
+
+/** Ends what a killed run has left running, the front first, so that nothing writes into a database that is going. */
+export async function clearOrphans(config: StackConfig, log: (line: string) => void): Promise<void> {
+  const order = ['edge', 'core', 'kafka', 'valkey', 'postgres'];
+  for (const name of order) {
+    if ((await endOrphan(config.runDir, name)) === 'ended')
+      log(`Ended the ${name} that a killed run had left running.`);
+  }
+  // Postgres is found by its data folder even when its pid file is gone: two servers on one cluster would destroy it.
+  const wanted = resolve(config.dataDir, 'postgres');
+  for (const dir of [wanted, join(shelterOf(wanted), 'data')]) await endPostgresIn(dir, log);
+}
+
+/** `--fresh`. The lock of the present run stays. */
+export function deleteData(config: StackConfig, log: (line: string) => void): void {
+  for (const name of dataNames) {
+    const path = join(config.dataDir, name);
+    if (name !== 'run') {
+      rmSync(path, { recursive: true, force: true });
+      continue;
+    }
+    if (!existsSync(path)) continue;
+    for (const file of readdirSync(path))
+      if (file !== lockName) rmSync(join(path, file), { recursive: true, force: true });
+  }
+  rmSync(shelterOf(join(config.dataDir, 'postgres')), { recursive: true, force: true });
+  log(`Deleted the data of earlier runs in ${config.dataDir}.`);
+}

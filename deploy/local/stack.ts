@@ -1,0 +1,215 @@
+/**
+ * The whole stack, up and down: Postgres, Kafka and Valkey side by side, then the migration, core, the edge. Each is
+ * supervised from the moment it answers. Down goes the other way: edge, core, then the rest.
+ *
+ * Whatever happens on the way up, `stop()` ends everything that had been started.
+ */
+import { join } from 'node:path';
+import type { StackConfig } from './config.ts';
+import { type CoreOptions, coreServer, migrate } from './core.ts';
+import { edgeServer } from './edge.ts';
+import { AbsentError, messageOf } from './errors.ts';
+import { kafkaServer } from './kafka.ts';
+import { type PortUse, requireFreePorts } from './ports.ts';
+import { postgresServer } from './postgres.ts';
+import type { Progress, Task } from './progress.ts';
+import type { Secrets } from './secrets.ts';
+import { localHttp, type Server } from './server.ts';
+import type { StackFile } from './stack-file.ts';
+import { type Supervision, supervise } from './supervisor.ts';
+import { valkeyServer } from './valkey.ts';
+
+type PartName = keyof StackFile['pids'];
+
+export interface StackParts {
+  readonly databaseUrl: string;
+  /** `null`: no Kafka. */
+  readonly kafkaBrokers: readonly string[] | null;
+  readonly redisUrl: string | null;
+  readonly coreUrl: string;
+  readonly edgeUrl: string;
+}
+
+export interface Stack {
+  /** Starts every part. A StartError, or the abort of `signal`, ends it early: `stop()` is still the caller's to call. */
+  start(): Promise<StackParts>;
+  pids(): StackFile['pids'];
+  /** Ends every part in order; bounded. */
+  stop(): Promise<void>;
+}
+
+export interface StackOptions {
+  readonly config: StackConfig;
+  readonly secrets: Secrets;
+  readonly progress: Progress;
+  /** Ends a start early. */
+  readonly signal: AbortSignal;
+  /** After a part died and runs again. */
+  readonly onRestart: () => void;
+}
+
+export function createStack(options: StackOptions): Stack {
+  const { config, progress, signal } = options;
+  const servers = new Map<PartName, Server>();
+  const supervisions = new Map<PartName, Supervision>();
+
+  /** Starts one part and watches over it from then on. */
+  async function up<Part extends Server>(name: PartName, task: Task, part: Part): Promise<Part> {
+    servers.set(name, part);
+    try {
+      await part.start();
+    } catch (error) {
+      if (error instanceof AbsentError) task.absent(error.message);
+      else if (!signal.aborted) task.failed(messageOf(error).split('\n')[0] ?? '');
+      throw error;
+    }
+    const log = (line: string): void => progress.line(line);
+    supervisions.set(name, supervise(part, { log, onRestart: options.onRestart }));
+    task.done(`${part.url.replace(/\/\/.*@/, '//')} (process ${part.pid ?? 'gone'})`);
+    return part;
+  }
+
+  const shared = { runDir: config.runDir, logDir: config.logDir, cacheDir: config.cacheDir, signal };
+
+  async function postgres(): Promise<string> {
+    const task = progress.task('Postgres');
+    if (config.databaseUrl !== null) {
+      task.done('the one of DATABASE_URL');
+      return config.databaseUrl;
+    }
+    const dataDir = join(config.dataDir, 'postgres');
+    const port = config.ports.postgres;
+    return (await up('postgres', task, postgresServer({ ...shared, dataDir, port, log: task.note }))).url;
+  }
+
+  async function kafka(): Promise<readonly string[] | null> {
+    const task = progress.task('Kafka');
+    if (config.kafkaBrokers !== null) task.done('the one of KAFKA_BROKERS');
+    else if (!config.kafka) task.absent('not wanted: events wait in the ledger');
+    if (config.kafkaBrokers !== null || !config.kafka) return config.kafkaBrokers;
+    const dataDir = join(config.dataDir, 'kafka');
+    const { kafka: port, kafkaController: controllerPort } = config.ports;
+    const part = kafkaServer({ ...shared, dataDir, port, controllerPort, log: task.note });
+    return optional(async () => (await up('kafka', task, part)).brokers);
+  }
+
+  async function valkey(): Promise<string | null> {
+    const task = progress.task('Valkey');
+    if (config.redisUrl !== null) task.done('the one of REDIS_URL');
+    else if (!config.valkey) task.absent('not wanted: each process keeps its own cache');
+    if (config.redisUrl !== null || !config.valkey) return config.redisUrl;
+    const dataDir = join(config.dataDir, 'valkey');
+    const part = valkeyServer({ ...shared, dataDir, port: config.ports.valkey, log: task.note });
+    return optional(async () => (await up('valkey', task, part)).url);
+  }
+
+  async function core(
+    databaseUrl: string,
+    kafkaBrokers: readonly string[] | null,
+    redisUrl: string | null,
+  ): Promise<string> {
+    const task = progress.task('core');
+    const coreOptions: CoreOptions = {
+      ...shared,
+      port: config.ports.core,
+      databaseUrl,
+      kafkaBrokers: kafkaBrokers ?? [],
+      redisUrl,
+      signingKeys: [options.secrets.signing_key],
+      adminToken: options.secrets.admin_token,
+      environment: config.environment,
+      logLevel: config.logLevel,
+      log: task.note,
+    };
+    task.note('migrating the database');
+    await migrate(coreOptions);
+    return (await up('core', task, coreServer(coreOptions))).url;
+  }
+
+  async function edge(): Promise<string> {
+    const task = progress.task('edge');
+    const part = edgeServer({
+      ...shared,
+      port: config.ports.edge,
+      buildDir: join(config.dataDir, 'edge'),
+      bindings: edgeBindings(config, options.secrets),
+      durableObjects: [
+        { binding: 'RATE_LIMITER', className: 'RateLimiterObject', uniqueKey: 'local-plus-rate-limiter' },
+      ],
+      log: task.note,
+    });
+    return (await up('edge', task, part)).url;
+  }
+
+  return {
+    async start() {
+      await requireFreePorts(portsOf(config));
+      const [databaseUrl, kafkaBrokers, redisUrl] = await allOrFirstError([postgres(), kafka(), valkey()] as const);
+      const coreUrl = await core(databaseUrl, kafkaBrokers, redisUrl);
+      return { databaseUrl, kafkaBrokers, redisUrl, coreUrl, edgeUrl: await edge() };
+    },
+    pids() {
+      const pid = (name: PartName): number | null => servers.get(name)?.pid ?? null;
+      return {
+        core: pid('core'),
+        edge: pid('edge'),
+        postgres: pid('postgres'),
+        kafka: pid('kafka'),
+        valkey: pid('valkey'),
+      };
+    },
+    async stop() {
+      const end = async (name: PartName): Promise<void> => {
+        await (supervisions.get(name) ?? servers.get(name))?.stop();
+      };
+      const errors: unknown[] = [];
+      for (const names of [['edge'], ['core'], ['kafka', 'valkey', 'postgres']] as const) {
+        for (const outcome of await Promise.allSettled(names.map(end))) {
+          if (outcome.status === 'rejected') errors.push(outcome.reason);
+        }
+      }
+      if (errors.length > 0)
+        throw new AggregateError(errors, `not everything ended: ${errors.map(messageOf).join('; ')}`);
+    },
+  };
+}
+
+function edgeBindings(config: StackConfig, secrets: Secrets): Record<string, string> {
+  return { ORIGIN_URL: localHttp(config.ports.core), SIGNING_KEYS: secrets.signing_key, ENVIRONMENT: 'local' };
+}
+
+/** Every port that this start needs, so that all the taken ones are told at once. */
+function portsOf(config: StackConfig): PortUse[] {
+  const { ports } = config;
+  const uses: PortUse[] = [
+    { port: ports.edge, wantedBy: 'the edge', flag: '--edge-port' },
+    { port: ports.core, wantedBy: 'core', flag: '--core-port' },
+  ];
+  if (config.databaseUrl === null) uses.push({ port: ports.postgres, wantedBy: 'Postgres', flag: '--postgres-port' });
+  if (config.kafkaBrokers === null && config.kafka) {
+    uses.push({ port: ports.kafka, wantedBy: 'Kafka', flag: '--kafka-port' });
+    uses.push({ port: ports.kafkaController, wantedBy: "Kafka's controller", flag: '--kafka-port' });
+  }
+  if (config.redisUrl === null && config.valkey) {
+    uses.push({ port: ports.valkey, wantedBy: 'Valkey', flag: '--valkey-port' });
+  }
+  return uses;
+}
+
+/** `null` when the part cannot be had on this machine; the person has been told. */
+async function optional<Value>(start: () => Promise<Value>): Promise<Value | null> {
+  try {
+    return await start();
+  } catch (error) {
+    if (error instanceof AbsentError) return null;
+    throw error;
+  }
+}
+
+/** Like Promise.all, but nothing is still starting when it throws. */
+async function allOrFirstError<Values extends readonly Promise<unknown>[]>(
+  promises: Values,
+): Promise<{ -readonly [Index in keyof Values]: Awaited<Values[Index]> }> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
