@@ -1,0 +1,48 @@
+/**
+ * The gift-card module; for now its public catalog. Owner of `catalog_items`.
+ */
+import { catalog } from '@local-plus/contracts';
+import type { Handlers } from '../platform/http/index.ts';
+import type { Database } from '../platform/postgres/index.ts';
+import { type RedisLink, TwoLevelCache } from '../platform/redis/index.ts';
+import type { Log, Metrics } from '../platform/telemetry/index.ts';
+import { type CatalogItems, catalogHandlers, loadCatalog } from './handler.ts';
+import { CatalogStore } from './store.ts';
+
+export interface GiftcardOptions {
+  readonly database: Database;
+  readonly redis: RedisLink;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly limits: {
+    readonly catalogPagesHeldMax: number;
+    readonly cacheL1Ms: number;
+    readonly cacheL1AloneMs: number;
+    readonly cacheAbsentMs: number;
+    readonly cacheTombstoneMs: number;
+    readonly catalogL2Ms: number;
+  };
+}
+
+export function createGiftcardModule(options: GiftcardOptions): { readonly handlers: Handlers } {
+  const { database, redis, log, metrics, limits } = options;
+  const store = new CatalogStore(database);
+  const cache = new TwoLevelCache<CatalogItems>(
+    {
+      name: 'giftcard:catalog',
+      version: 'v1',
+      heldMax: limits.catalogPagesHeldMax,
+      l1Ms: limits.cacheL1Ms,
+      aloneMs: limits.cacheL1AloneMs,
+      absentMs: limits.cacheAbsentMs,
+      l2Ms: limits.catalogL2Ms,
+      tombstoneMs: limits.cacheTombstoneMs,
+      load: (key) => loadCatalog(store, key),
+      parse: (json) => catalog.catalogItem.array().parse(json),
+    },
+    redis,
+    log,
+    metrics,
+  );
+  return { handlers: catalogHandlers({ store, cache, nowMs: Date.now }) };
+}

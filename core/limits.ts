@@ -1,0 +1,74 @@
+/**
+ * The bounds of core's platform and small modules, and the relations between them. What the wire bounds stands in
+ * contracts; what the ledger bounds stands in actors.
+ */
+import { limits as wire } from '@local-plus/contracts';
+
+export const limits = {
+  /** Requests that are being read or handled; one more answers 429. Some kilobytes each. */
+  requestsInFlightMax: 8_192,
+  /**
+   * Signatures remembered against replay. A full window at 20,000 requests a second is 1.3 million; more than this
+   * answers 429. About 100 bytes each.
+   */
+  noncesMax: 2_000_000,
+  /** Nonces are forgotten in groups of this much signing time. */
+  nonceGroupMs: 1_000,
+  /** How long a stop waits for requests under way. */
+  drainMs: wire.requestBudgetMs,
+  /** Then the ledger finishes its batches, the relay publishes what is in memory, and connections close. */
+  ledgerStopMs: 5_000,
+  relayStopMs: 5_000,
+  closeMs: 1_000,
+  /** How long all of a stop may take, before the process ends regardless. */
+  stopMs: 25_000,
+
+  /** One statement of the pool; the server cancels it then. */
+  statementMs: 5_000,
+  /** The server did not even cancel: the connection is taken for dead, and the pool is replaced. */
+  statementGraceMs: 1_000,
+  connectMs: 2_000,
+  /** Connections of the pool: reads and single-statement writes. */
+  connectionsMax: 8,
+  /** The readiness probe. */
+  probeMs: 1_000,
+  probeEveryMs: 500,
+
+  redisConnectMs: 1_000,
+  redisCommandMs: 100,
+  redisReconnectMsMin: 50,
+  redisReconnectMsMax: 2_000,
+  redisHeartbeatMs: 1_000,
+  /** Keys whose removal from Redis is owed while it is away; past it everything of this process is too old to matter. */
+  evictionsOwedMax: 10_000,
+
+  /** How long this process may believe what it holds: with other processes' word on changes, and without. */
+  cacheL1Ms: 60_000,
+  cacheL1AloneMs: 5_000,
+  /** What was found not to exist. */
+  cacheAbsentMs: 1_000,
+  /** How long a removed key may not be filled again: longer than any load that began before the removal. */
+  cacheTombstoneMs: 15_000,
+  apiKeyL2Ms: 60_000,
+  catalogL2Ms: 900_000,
+
+  apiKeysHeldMax: 10_000,
+  catalogPagesHeldMax: 1_000,
+  programsHeldMax: 10_000,
+  walletsHeldMax: 200_000,
+  /** Wallets looked up, or created, by one statement. */
+  walletBatchMax: 1_000,
+  /** Callers who wait for the next such statement; one more answers 429. */
+  walletWaitingMax: 8_192,
+} as const;
+
+if (limits.noncesMax < 20_000 * ((2 * wire.signatureWindowMs) / 1_000)) {
+  throw new Error('limits: the nonces of one window at full speed must fit');
+}
+if (limits.cacheTombstoneMs <= limits.statementMs + limits.statementGraceMs) {
+  throw new Error('limits: a tombstone must outlive every load that began before it');
+}
+if (limits.drainMs + limits.ledgerStopMs + limits.relayStopMs + 2 * limits.closeMs > limits.stopMs) {
+  throw new Error('limits: the parts of a stop must fit into the whole');
+}
+if (limits.walletBatchMax > limits.walletWaitingMax) throw new Error('limits: a batch is taken from those who wait');

@@ -1,0 +1,141 @@
+/**
+ * Wire ↔ merchants, API keys, programs.
+ *
+ * - A replay answers what was answered first: as created, even if the row has changed since; never the key's secret.
+ */
+import { randomBytes } from 'node:crypto';
+import { type ApiKeyId, type MerchantId, type merchants, type ProgramId, parseId, uuidV7 } from '@local-plus/contracts';
+import {
+  type CoreAnswer,
+  type CoreRequest,
+  callingMerchant,
+  createdAnswer,
+  type Handlers,
+  keyOf,
+  ProblemError,
+  sees,
+} from '../platform/http/index.ts';
+import { type Creation, type CreationKey, operatorId, requestHash } from '../platform/postgres/index.ts';
+import { grantedScopes, newApiKey } from './domain.ts';
+import type { ApiKeyRow, MerchantRow, MerchantStore, ProgramRow } from './store.ts';
+
+export interface HandlerPorts {
+  readonly store: MerchantStore;
+  readonly nowMs: () => number;
+  /** Called when a key was revoked, before its revocation is answered. */
+  readonly revoked: (digestHex: string) => Promise<void>;
+}
+
+const KEY_BYTES = 32;
+
+export function merchantHandlers(ports: HandlerPorts): Handlers {
+  return {
+    'merchants.create': (request) => createMerchant(ports, request),
+    'merchants.read': (request) => readMerchant(ports, request),
+    'api_keys.create': (request) => createApiKey(ports, request),
+    'api_keys.revoke': (request) => revokeApiKey(ports, request),
+    'programs.create': (request) => createProgram(ports, request),
+    'programs.read': (request) => readProgram(ports, request),
+  };
+}
+
+async function createMerchant(ports: HandlerPorts, request: CoreRequest<'merchants.create'>): Promise<CoreAnswer> {
+  const { name } = request.body;
+  const id = uuidV7<MerchantId>(ports.nowMs());
+  const outcome = await ports.store.createMerchant(creationKey(request, [name]), { id, name });
+  const { row, replayed } = settled(outcome);
+  return createdAnswer(merchantJson({ ...row, status: 'active' }), replayed);
+}
+
+async function readMerchant(ports: HandlerPorts, request: CoreRequest<'merchants.read'>): Promise<CoreAnswer> {
+  const row = await seenMerchant(ports, request);
+  return { status: 200, body: JSON.stringify(merchantJson(row)) };
+}
+
+async function createApiKey(ports: HandlerPorts, request: CoreRequest<'api_keys.create'>): Promise<CoreAnswer> {
+  const { id: merchant_id } = await seenMerchant(ports, request);
+  const { name, requests_per_minute } = request.body;
+  const scopes = grantedScopes(request.body.scopes);
+  const { secret, prefix, digest } = newApiKey(randomBytes(KEY_BYTES));
+  const id = uuidV7<ApiKeyId>(ports.nowMs());
+  const key = creationKey(request, [merchant_id, name, scopes, requests_per_minute]);
+  const row = { id, merchant_id, name, prefix, digest, scopes, requests_per_minute };
+  const created = settled(await ports.store.createApiKey(key, row));
+  const answer: merchants.CreatedApiKey = {
+    ...apiKeyJson({ ...created.row, revoked_at: null }),
+    key: created.replayed ? null : secret,
+  };
+  return createdAnswer(answer, created.replayed);
+}
+
+async function revokeApiKey(ports: HandlerPorts, request: CoreRequest<'api_keys.revoke'>): Promise<CoreAnswer> {
+  const { id: merchantId } = await seenMerchant(ports, request);
+  const id = parseId<ApiKeyId>(request.params[1] ?? '');
+  if (id === null) throw new ProblemError('not_found');
+  const idempotencyKey = keyOf(request);
+  const before = await ports.store.apiKey(id, merchantId);
+  const row = before?.revoked_at ? before : await ports.store.revokeApiKey(id, merchantId, idempotencyKey);
+  if (row === null) throw new ProblemError('not_found');
+  // Again on a replay: the process that revoked it may have died before it told the others.
+  await ports.revoked(row.digest);
+  const replayed = before?.revocation_key === idempotencyKey;
+  return createdAnswer(apiKeyJson(row), replayed, 200);
+}
+
+async function createProgram(ports: HandlerPorts, request: CoreRequest<'programs.create'>): Promise<CoreAnswer> {
+  const merchant_id = callingMerchant(request.context);
+  const { name, unit, scale } = request.body;
+  const id = uuidV7<ProgramId>(ports.nowMs());
+  const key = creationKey(request, [name, unit, scale]);
+  const { row, replayed } = settled(await ports.store.createProgram(key, { id, merchant_id, name, unit, scale }));
+  return createdAnswer(programJson(row), replayed);
+}
+
+async function readProgram(ports: HandlerPorts, request: CoreRequest<'programs.read'>): Promise<CoreAnswer> {
+  const id = parseId<ProgramId>(request.params[0] ?? '');
+  const row = id === null ? null : await ports.store.program(id);
+  if (row === null || !sees(request.context, row.merchant_id)) throw new ProblemError('not_found');
+  return { status: 200, body: JSON.stringify(programJson(row)) };
+}
+
+/** The merchant of the path's first segment, if there is one for this caller. */
+async function seenMerchant(
+  ports: HandlerPorts,
+  request: Pick<CoreRequest, 'params' | 'context'>,
+): Promise<MerchantRow> {
+  const id = parseId<MerchantId>(request.params[0] ?? '');
+  if (id === null || !sees(request.context, id)) throw new ProblemError('not_found');
+  const row = await ports.store.merchant(id);
+  if (row === null) throw new ProblemError('not_found');
+  return row;
+}
+
+function creationKey(request: CoreRequest, parts: readonly unknown[]): CreationKey {
+  return {
+    creator: request.context.merchantId ?? operatorId,
+    idempotencyKey: keyOf(request),
+    requestHash: requestHash(parts),
+  };
+}
+
+function settled<Row>(outcome: Creation<Row>): { readonly row: Row; readonly replayed: boolean } {
+  if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
+  if (outcome.type === 'conflict') throw new Error('a new id or key was taken already');
+  return { row: outcome.row, replayed: outcome.type === 'replayed' };
+}
+
+function merchantJson(row: MerchantRow): merchants.Merchant {
+  return { id: row.id, name: row.name, status: row.status, created_at: row.created_at.toISOString() };
+}
+
+function apiKeyJson(row: ApiKeyRow): merchants.ApiKey {
+  const { id, merchant_id, name, prefix, scopes, requests_per_minute } = row;
+  const revoked_at = row.revoked_at?.toISOString() ?? null;
+  const created_at = row.created_at.toISOString();
+  return { id, merchant_id, name, prefix, scopes, requests_per_minute, created_at, revoked_at };
+}
+
+function programJson(row: ProgramRow): merchants.Program {
+  const { id, merchant_id, name, unit, scale } = row;
+  return { id, merchant_id, name, unit, scale, created_at: row.created_at.toISOString() };
+}

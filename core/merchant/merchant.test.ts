@@ -1,0 +1,149 @@
+/** Merchants, keys and programs on a real Postgres: what is created once stays once, and nobody sees another's. */
+import assert from 'node:assert/strict';
+import { hash, randomUUID } from 'node:crypto';
+import { after, before, describe, it } from 'node:test';
+import { merchants } from '@local-plus/contracts';
+import {
+  adminToken,
+  assertProblem,
+  merchantCaller,
+  operator,
+  type SignedClient,
+  TestStack,
+  theEdge,
+} from '../test/stack.ts';
+
+describe('the merchant module', () => {
+  const stack = new TestStack();
+  let client: SignedClient;
+
+  before(async () => {
+    await stack.startPostgres();
+    ({ client } = await stack.startCore());
+  });
+  after(() => stack.stop());
+
+  async function onboard(): Promise<string> {
+    const answer = await client.post('/v1/merchants', { name: 'Bakery' }, { caller: operator });
+    assert.equal(answer.status, 201, answer.text);
+    return merchants.merchant.parse(answer.json).id;
+  }
+
+  async function grantOf(secret: string) {
+    return client.get(`/internal/keys/${hash('sha256', secret, 'hex')}`, { caller: theEdge });
+  }
+
+  it('onboards a merchant, once for one key', async () => {
+    const key = randomUUID();
+    const first = await client.post('/v1/merchants', { name: 'Florist' }, { caller: operator, key });
+    const again = await client.post('/v1/merchants', { name: 'Florist' }, { caller: operator, key });
+    assert.equal(first.headers.get('idempotent-replayed'), null);
+    assert.equal(again.headers.get('idempotent-replayed'), 'true');
+    assert.deepEqual([again.status, again.text], [first.status, first.text]);
+    const read = await client.get(`/v1/merchants/${merchants.merchant.parse(first.json).id}`, { caller: operator });
+    assert.equal(read.text, first.text);
+    const other = await client.post('/v1/merchants', { name: 'Other' }, { caller: operator, key });
+    assertProblem(other, 422, 'idempotency_key_reused');
+  });
+
+  it('gives one outcome to fifty requests with one key', async () => {
+    const key = randomUUID();
+    const send = () => client.post('/v1/merchants', { name: 'Crowd' }, { caller: operator, key });
+    const answers = await Promise.all(Array.from({ length: 50 }, send));
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [201]);
+    assert.equal(new Set(answers.map(({ text }) => text)).size, 1);
+    assert.equal(answers.filter(({ headers }) => headers.get('idempotent-replayed') === null).length, 1);
+  });
+
+  it('shows the secret of a key once, and tells the edge what the key allows', async () => {
+    const merchantId = await onboard();
+    const target = `/v1/merchants/${merchantId}/api-keys`;
+    const key = randomUUID();
+    const body = { name: 'till', scopes: ['wallets:read'], requests_per_minute: 77 };
+    const first = merchants.createdApiKey.parse((await client.post(target, body, { caller: operator, key })).json);
+    const replay = await client.post(target, body, { caller: operator, key });
+    assert.equal(replay.headers.get('idempotent-replayed'), 'true');
+    assert.deepEqual(replay.json, { ...first, key: null });
+    assert.match(first.key ?? '', /^lp_live_[A-Za-z0-9_-]{43}$/);
+    assert.ok(first.key?.startsWith(first.prefix));
+    const grant = merchants.keyGrant.parse((await grantOf(first.key ?? '')).json);
+    const expected = { merchant_id: merchantId, scopes: ['wallets:read'], requests_per_minute: 77 };
+    assert.deepEqual(grant, { api_key_id: first.id, ...expected });
+  });
+
+  it('forgets a key as soon as it is revoked, and revokes it once', async () => {
+    const merchantId = await onboard();
+    const target = `/v1/merchants/${merchantId}/api-keys`;
+    const created = merchants.createdApiKey.parse(
+      (await client.post(target, { name: 'x' }, { caller: operator })).json,
+    );
+    assert.deepEqual(created.scopes, merchants.merchantScopes);
+    assert.equal((await grantOf(created.key ?? '')).status, 200);
+    const key = randomUUID();
+    const revoke = () => client.send('POST', `${target}/${created.id}/revoke`, { caller: operator, key });
+    const first = await revoke();
+    assert.equal(first.status, 200, first.text);
+    assert.notEqual(merchants.apiKey.parse(first.json).revoked_at, null);
+    assertProblem(await grantOf(created.key ?? ''), 404, 'not_found');
+    const again = await revoke();
+    assert.deepEqual([again.text, again.headers.get('idempotent-replayed')], [first.text, 'true']);
+    const withAnotherKey = await client.send('POST', `${target}/${created.id}/revoke`, { caller: operator, key: 'k' });
+    assert.deepEqual([withAnotherKey.text, withAnotherKey.headers.get('idempotent-replayed')], [first.text, null]);
+  });
+
+  it('tells nobody but the edge what keys allow, and the edge what the operator may', async () => {
+    const grant = merchants.keyGrant.parse((await grantOf(adminToken)).json);
+    assert.deepEqual([grant.merchant_id, grant.scopes], [null, ['admin']]);
+    const target = `/internal/keys/${hash('sha256', adminToken, 'hex')}`;
+    assertProblem(await client.get(target, { caller: operator }), 403, 'forbidden');
+    assertProblem(await client.get('/internal/keys/ABC', { caller: theEdge }), 404, 'not_found');
+    assertProblem(await grantOf('lp_live_nothing'), 404, 'not_found');
+  });
+
+  it('lets a merchant create programs and see its own things only', async () => {
+    const [merchantId, otherId] = [await onboard(), await onboard()];
+    const [caller, other] = [merchantCaller(merchantId), merchantCaller(otherId)];
+    const created = await client.post('/v1/programs', { name: 'Stars', unit: 'PTS' }, { caller });
+    const program = merchants.program.parse(created.json);
+    assert.deepEqual([program.merchant_id, program.scale], [merchantId, 0]);
+    const path = `/v1/programs/${program.id}`;
+    for (const seeing of [caller, operator])
+      assert.equal((await client.get(path, { caller: seeing })).text, created.text);
+    assertProblem(await client.get(path, { caller: other }), 404, 'not_found');
+    assertProblem(await client.get(`/v1/merchants/${merchantId}`, { caller: other }), 404, 'not_found');
+    assert.equal((await client.get(`/v1/merchants/${merchantId}`, { caller })).status, 200);
+    assertProblem(
+      await client.post('/v1/programs', { name: 'Stars', unit: 'PTS' }, { caller: operator }),
+      403,
+      'forbidden',
+    );
+    assertProblem(await client.post('/v1/merchants', { name: 'No' }, { caller }), 403, 'forbidden');
+  });
+
+  it('keeps the keys of different callers apart', async () => {
+    const callers = [merchantCaller(await onboard()), merchantCaller(await onboard())];
+    const key = randomUUID();
+    const send = (caller: object) => client.post('/v1/programs', { name: 'P', unit: 'PTS' }, { caller, key });
+    const answers = await Promise.all(callers.map(send));
+    assert.deepEqual(
+      answers.map(({ status, headers }) => [status, headers.get('idempotent-replayed')]),
+      [
+        [201, null],
+        [201, null],
+      ],
+    );
+  });
+
+  it('answers 404 for what does not exist and what is no id', async () => {
+    const gone = randomUUID();
+    const targets = [`/v1/merchants/${gone}`, `/v1/programs/${gone}`, '/v1/merchants/x', '/v1/programs/%00'];
+    for (const target of targets) assertProblem(await client.get(target, { caller: operator }), 404, 'not_found');
+    const keys = `/v1/merchants/${gone}/api-keys`;
+    assertProblem(await client.post(keys, { name: 'k' }, { caller: operator }), 404, 'not_found');
+    assertProblem(
+      await client.send('POST', `${keys}/${gone}/revoke`, { caller: operator, key: 'k' }),
+      404,
+      'not_found',
+    );
+  });
+});

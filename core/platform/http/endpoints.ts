@@ -1,0 +1,96 @@
+/**
+ * The route table of contracts, prepared for the server: uWebSockets.js does the routing, so that no path is parsed
+ * in JavaScript, and whatever depends on the route alone is computed once.
+ */
+import {
+  allows,
+  type EdgeContext,
+  edgeSubject,
+  internalPaths,
+  type Route,
+  type RouteId,
+  routes,
+  validateQuery,
+} from '@local-plus/contracts';
+import type { z } from 'zod';
+import type { CoreAnswer, CoreRequest, Handlers } from './handler.ts';
+
+/** What a route's handler gets, before its route gives it a type. */
+export interface EndpointRequest extends Omit<CoreRequest, 'routeId' | 'body' | 'queryValues'> {
+  readonly routeId: RouteId | null;
+  readonly body: unknown;
+  readonly queryValues: unknown;
+}
+
+export interface Endpoint {
+  /** The route's id: the label in metrics and log. */
+  readonly name: string;
+  readonly routeId: RouteId | null;
+  readonly method: 'GET' | 'POST';
+  /** uWebSockets.js's form of the path. */
+  readonly pattern: string;
+  readonly paramCount: number;
+  readonly idempotent: boolean;
+  readonly body: z.ZodType | null;
+  readonly query: z.ZodType | null;
+  /** What the query's schema makes of no query. */
+  readonly emptyQuery: unknown;
+  readonly allows: (context: EdgeContext) => boolean;
+  readonly handle: (request: EndpointRequest) => CoreAnswer | Promise<CoreAnswer>;
+}
+
+/** Answers `GET /internal/keys/<sha256hex>`; null: there is no such key. */
+export type FindKeyGrant = (digestHex: string) => Promise<unknown>;
+
+/** Every route that has a handler, and the paths between edge and core. */
+export function endpointsOf(
+  handlers: Handlers,
+  findKeyGrant: FindKeyGrant | null,
+  notFound: () => Error,
+): readonly Endpoint[] {
+  const endpoints: Endpoint[] = [];
+  for (const [id, route] of Object.entries(routes) as [RouteId, Route][]) {
+    const handler = handlers[id];
+    if (handler === undefined) continue;
+    endpoints.push({
+      ...shapeOf(route),
+      name: id,
+      routeId: id,
+      allows: (context) => allows(context.scopes, route.scope),
+      // The table ties each id to its handler; the loop over ids is where that knowledge ends.
+      handle: handler as unknown as Endpoint['handle'],
+    });
+  }
+  if (findKeyGrant !== null) endpoints.push(keysEndpoint(findKeyGrant, notFound));
+  return endpoints;
+}
+
+function shapeOf(route: Route): Omit<Endpoint, 'name' | 'routeId' | 'allows' | 'handle'> {
+  const { method, idempotent, body, query } = route;
+  const pattern = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
+  const paramCount = pattern.split('/:').length - 1;
+  const empty = query === null ? null : validateQuery(query, '');
+  if (empty !== null && !empty.ok) throw new Error(`${route.path}: its query must be optional as a whole`);
+  return { method, pattern, paramCount, idempotent, body, query, emptyQuery: empty === null ? null : empty.value };
+}
+
+function keysEndpoint(findKeyGrant: FindKeyGrant, notFound: () => Error): Endpoint {
+  return {
+    name: 'internal.keys',
+    routeId: null,
+    method: 'GET',
+    pattern: `${internalPaths.keys}:digest`,
+    paramCount: 1,
+    idempotent: false,
+    body: null,
+    query: null,
+    emptyQuery: null,
+    allows: (context) => context.subject === edgeSubject,
+    async handle(request) {
+      const digest = request.params[0] ?? '';
+      const grant = /^[0-9a-f]{64}$/.test(digest) ? await findKeyGrant(digest) : null;
+      if (grant === null) throw notFound();
+      return { status: 200, body: JSON.stringify(grant) };
+    },
+  };
+}

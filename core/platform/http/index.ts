@@ -1,0 +1,18 @@
+/** The door of the HTTP platform. */
+export { problemAnswer } from './answers.ts';
+export { callingMerchant, isOperator, sees } from './caller.ts';
+export { createdAnswer, keyOf } from './creations.ts';
+export {
+  type BodyOf,
+  type CoreAnswer,
+  type CoreRequest,
+  type Handler,
+  type Handlers,
+  type ProblemDetails,
+  ProblemError,
+  type QueryOf,
+  replayedHeaders,
+} from './handler.ts';
+export type { Readiness } from './health.ts';
+export { createHttpServer, type HttpServer, type HttpServerOptions } from './server.ts';
+export { signHeaders, type Unsigned } from './signing.ts';

@@ -1,0 +1,154 @@
+/**
+ * ③ The HTTP server: which request goes to which exchange, how many there may be, and how it ends.
+ *
+ * - S1 deny by default: what is no route of contracts with a handler is 404, or 405 with `Allow`.
+ * - S2 at most `requestsInFlightMax` requests are read or handled at a time; one more is answered 429 unread.
+ * - S3 a stop refuses nobody who was let in: it stops listening, answers what is under way (each answer closes its
+ *   connection), and only then closes the rest.
+ */
+import { matchRoute, type ProblemCode, type SigningKey, limits as wire } from '@local-plus/contracts';
+import type { Log, Metrics } from '../telemetry/index.ts';
+import { type Endpoint, endpointsOf, type FindKeyGrant } from './endpoints.ts';
+import { Exchange, type ExchangeHost } from './exchange.ts';
+import { type Handlers, ProblemError } from './handler.ts';
+import { type Readiness, registerHealth } from './health.ts';
+import { HttpMeters } from './meters.ts';
+import { createNativeApp, type NativeHandler, type NativeRequest, type NativeResponse } from './uws.ts';
+import { SignatureVerifier } from './verifier.ts';
+
+export interface HttpServerOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly signingKeys: readonly SigningKey[];
+  readonly handlers: Handlers;
+  readonly findKeyGrant: FindKeyGrant | null;
+  /** What a trouble outside (a database that is away) is to the caller; null for a bug. */
+  readonly explain: (error: unknown) => ProblemError | null;
+  readonly readiness: () => Readiness;
+  /** JSON text. */
+  readonly openapi: string;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly limits: {
+    readonly requestsInFlightMax: number;
+    readonly noncesMax: number;
+    readonly nonceGroupMs: number;
+    readonly drainMs: number;
+  };
+}
+
+export interface HttpServer {
+  /** Resolves to the port. */
+  listen(): Promise<number>;
+  /** From here on /readyz says no; requests are still served. */
+  drain(): void;
+  /** Resolves when every request is answered, or `drainMs` have passed; then no connection is left. */
+  stop(): Promise<void>;
+}
+
+const notServed: Endpoint = {
+  name: 'none',
+  routeId: null,
+  method: 'GET',
+  pattern: '/*',
+  paramCount: 0,
+  idempotent: false,
+  body: null,
+  query: null,
+  emptyQuery: null,
+  allows: () => false,
+  handle: () => {
+    throw new Error('nothing is served here');
+  },
+};
+
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const app = createNativeApp();
+  const meters = new HttpMeters();
+  const verifier = new SignatureVerifier(options.signingKeys, {
+    windowMs: wire.signatureWindowMs,
+    groupMs: options.limits.nonceGroupMs,
+    noncesMax: options.limits.noncesMax,
+  });
+  let inFlight = 0;
+  let isDraining = false;
+  let whenIdle: (() => void) | null = null;
+
+  const host: ExchangeHost = {
+    verifier,
+    log: options.log,
+    explain: options.explain,
+    isDraining: () => isDraining,
+    disbelieved: (why) => meters.disbelieved(why),
+    over() {
+      inFlight--;
+      if (inFlight === 0) whenIdle?.();
+    },
+  };
+
+  function serve(endpoint: Endpoint, method: string): NativeHandler {
+    const meter = meters.route(endpoint.name);
+    return (response, request) => {
+      const exchange = new Exchange(host, endpoint, meter, response, method);
+      inFlight++;
+      if (inFlight > options.limits.requestsInFlightMax) exchange.refuse(request, 'overloaded');
+      else exchange.begin(request);
+    };
+  }
+
+  const strays = meters.route(notServed.name);
+  function refuseStray(response: NativeResponse, request: NativeRequest): void {
+    const method = request.getCaseSensitiveMethod();
+    const match = matchRoute(method, request.getUrl());
+    const allow = match.found ? [] : match.allow;
+    const code: ProblemCode = allow.length > 0 ? 'method_not_allowed' : 'not_found';
+    const exchange = new Exchange(host, notServed, strays, response, method);
+    inFlight++;
+    exchange.refuse(request, code, allow.length > 0 ? { headers: { allow: allow.join(', ') } } : undefined);
+  }
+
+  registerHealth(app, {
+    metrics: options.metrics,
+    openapi: options.openapi,
+    failed: (error) => options.log.error('metrics could not be read', { error }),
+    readiness() {
+      const readiness = options.readiness();
+      return isDraining ? { ...readiness, ok: false, reasons: ['stopping', ...readiness.reasons] } : readiness;
+    },
+  });
+  for (const endpoint of endpointsOf(options.handlers, options.findKeyGrant, () => new ProblemError('not_found'))) {
+    if (endpoint.method === 'POST') {
+      app.post(endpoint.pattern, serve(endpoint, 'POST'));
+    } else {
+      app.get(endpoint.pattern, serve(endpoint, 'GET'));
+      app.head(endpoint.pattern, serve(endpoint, 'HEAD'));
+    }
+  }
+  app.any('/*', refuseStray);
+  meters.register(
+    options.metrics,
+    () => inFlight,
+    () => verifier.noncesHeld,
+  );
+
+  return {
+    listen: () => app.listen(options.host, options.port),
+    drain() {
+      isDraining = true;
+    },
+    async stop() {
+      isDraining = true;
+      app.stopListening();
+      if (inFlight > 0) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        whenIdle = resolve;
+        const timer = setTimeout(resolve, options.limits.drainMs);
+        await promise;
+        clearTimeout(timer);
+      }
+      if (inFlight > 0) options.log.warn('requests were cut off', { count: inFlight });
+      app.closeAll();
+    },
+  };
+}

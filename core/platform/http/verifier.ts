@@ -1,0 +1,57 @@
+/**
+ * Whether a request came through the edge, unchanged, now, and for the first time (contracts/signature.ts).
+ *
+ * - V1 the signature is checked before the nonce is remembered: nobody can use up the nonces of others.
+ * - V2 the comparison takes the same time wherever the difference stands.
+ *
+ * Must not know: routes, bodies, sockets.
+ */
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { type EdgeContext, parseContext, type SigningKey, signingInput } from '@local-plus/contracts';
+import { type ReplayBounds, ReplayGuard } from './replays.ts';
+
+const SIGNATURE_BYTES = 32;
+const SIGNATURE_CHARS = 43;
+
+/** Why a request is not believed; for the log and the metrics only, the caller learns none of it. */
+export type Disbelief = 'unsigned' | 'malformed' | 'unknown_key' | 'outside_window' | 'forged' | 'replayed' | 'full';
+
+export class SignatureVerifier {
+  readonly #keys: ReadonlyMap<string, KeyObject>;
+  readonly #windowMs: number;
+  readonly #replays: ReplayGuard;
+
+  constructor(keys: readonly SigningKey[], bounds: ReplayBounds) {
+    this.#keys = new Map(keys.map((key) => [key.keyId, createSecretKey(key.secret)]));
+    this.#windowMs = bounds.windowMs;
+    this.#replays = new ReplayGuard(bounds);
+  }
+
+  get noncesHeld(): number {
+    return this.#replays.size;
+  }
+
+  verify(
+    contextText: string,
+    signature: string,
+    method: string,
+    target: string,
+    idempotencyKey: string,
+    bodySha256: string,
+    nowMs: number,
+  ): EdgeContext | Disbelief {
+    if (contextText === '' || signature === '') return 'unsigned';
+    if (signature.length !== SIGNATURE_CHARS) return 'malformed';
+    const context = parseContext(contextText);
+    if (context === null) return 'malformed';
+    const key = this.#keys.get(context.keyId);
+    if (key === undefined) return 'unknown_key';
+    if (Math.abs(nowMs - context.timeMs) > this.#windowMs) return 'outside_window';
+    const claimed = Buffer.from(signature, 'base64url');
+    if (claimed.length !== SIGNATURE_BYTES) return 'malformed';
+    const input = signingInput(contextText, method, target, idempotencyKey, bodySha256);
+    if (!timingSafeEqual(claimed, createHmac('sha256', key).update(input).digest())) return 'forged';
+    const admission = this.#replays.admit(context.nonce, context.timeMs, nowMs);
+    return admission === 'fresh' ? context : admission;
+  }
+}

@@ -1,0 +1,14 @@
+/** The door of Kafka: how events leave, and how a client is connected. */
+export { type KafkaOptions, kafkaClient } from './client.ts';
+export { kafkaLimits } from './limits.ts';
+export { collectProducerMetrics } from './metrics.ts';
+export { partitionOf } from './partitioner.ts';
+export {
+  type Compression,
+  createProducer,
+  type EventMessage,
+  type EventProducer,
+  type ProducerOptions,
+  PublishFailure,
+  type TopicMessages,
+} from './producer.ts';

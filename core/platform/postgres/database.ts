@@ -1,0 +1,127 @@
+/**
+ * The pool: reads, and writes of one statement each.
+ *
+ * - P1 every write is one statement: there is no BEGIN here (the driver can leak a statement into another's transaction).
+ * - P2 every statement ends: the server cancels it after `statementMs`; if not even that is heard, the whole pool is
+ *   taken for dead and replaced, because a connection into a black hole would be waited for until the kernel gives up.
+ * - P3 a read that lost its connection is sent once more; a write never is, because it may have happened. (After a loss
+ *   the driver may give the old error to the next statement, too.)
+ *
+ * Must not know: any table.
+ */
+import postgres from 'postgres';
+import type { Log } from '../telemetry/index.ts';
+import { classify, DatabaseUnavailable } from './errors.ts';
+
+export type Parameter = string | number | boolean | Date | null | readonly string[];
+
+export interface DatabaseOptions {
+  readonly url: string;
+  /** Shown in pg_stat_activity. */
+  readonly name: string;
+  readonly connectionsMax: number;
+  readonly connectMs: number;
+  readonly statementMs: number;
+  /** How much later than the server the client gives up. */
+  readonly statementGraceMs: number;
+  readonly log: Log;
+}
+
+/**
+ * `statement` is a constant with `$1` …: it is prepared once per connection. `bigint` columns come as numbers and are
+ * refused past 2^53. Every call rejects with {@link DatabaseUnavailable}, `UniqueViolation`, or what is a bug.
+ */
+export interface Database {
+  read<Row>(statement: string, parameters?: readonly Parameter[]): Promise<readonly Row[]>;
+  write<Row>(statement: string, parameters?: readonly Parameter[]): Promise<readonly Row[]>;
+  /** Waits for what runs, for `graceMs` at most. */
+  close(graceMs: number): Promise<void>;
+}
+
+const OID = { bigint: 20, textArray: 1009, uuidArray: 2951 } as const;
+
+export function createDatabase(options: DatabaseOptions): Database {
+  let pool = open(options);
+  let isClosed = false;
+
+  function replace(dead: postgres.Sql): void {
+    if (pool !== dead || isClosed) return;
+    options.log.warn('database does not answer: connections are replaced', { database: options.name });
+    pool = open(options);
+    end(dead, 0);
+  }
+
+  function end(sql: postgres.Sql, graceMs: number): Promise<void> {
+    return sql.end({ timeout: graceMs / 1_000 }).catch((error: unknown) => {
+      options.log.warn('database connections could not be ended', { error });
+    });
+  }
+
+  async function once<Row>(statement: string, parameters: readonly Parameter[]): Promise<readonly Row[]> {
+    const sql = pool;
+    const { promise: silence, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      reject(new DatabaseUnavailable('the database did not answer in time', { connectionLost: false }));
+      replace(sql);
+    }, options.statementMs + options.statementGraceMs);
+    try {
+      const rows = sql.unsafe<Row[] & object[]>(statement, [...parameters] as postgres.ParameterOrJSON<never>[], {
+        prepare: true,
+      });
+      return await Promise.race([rows, silence]);
+    } catch (error) {
+      throw classify(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  return {
+    async read<Row>(statement: string, parameters: readonly Parameter[] = []) {
+      try {
+        return await once<Row>(statement, parameters);
+      } catch (error) {
+        if (!(error instanceof DatabaseUnavailable && error.connectionLost)) throw error;
+        return once<Row>(statement, parameters);
+      }
+    },
+    write: <Row>(statement: string, parameters: readonly Parameter[] = []) => once<Row>(statement, parameters),
+    async close(graceMs) {
+      isClosed = true;
+      await end(pool, graceMs);
+    },
+  };
+}
+
+function open(options: DatabaseOptions): postgres.Sql {
+  return postgres(options.url, {
+    max: options.connectionsMax,
+    connect_timeout: options.connectMs / 1_000,
+    // A pool that cannot connect says so at once; who asks again decides when.
+    backoff: false,
+    fetch_types: false,
+    prepare: true,
+    onnotice: () => undefined,
+    connection: { application_name: options.name, statement_timeout: options.statementMs },
+    types: {
+      bigint: { to: OID.bigint, from: [OID.bigint], serialize: String, parse: safeInteger },
+      textArray: { to: OID.textArray, from: [OID.textArray], serialize: arrayLiteral, parse: refuseArray },
+      uuidArray: { to: OID.uuidArray, from: [OID.uuidArray], serialize: arrayLiteral, parse: refuseArray },
+    },
+  });
+}
+
+function safeInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new Error('a bigint of the database is past 2^53');
+  return value;
+}
+
+/** An array of texts as Postgres reads it; the text NULL is quoted, so it stays a text. */
+function arrayLiteral(values: readonly string[]): string {
+  return `{${values.map((value) => `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`).join(',')}}`;
+}
+
+function refuseArray(): never {
+  throw new Error('select arrays as to_json(…): the driver is told only how to send them');
+}

@@ -1,0 +1,6 @@
+/** The door of Postgres: a pool for reads and single-statement writes, its errors, the readiness probe, migration. */
+export { type Creation, type CreationKey, createOnce, operatorId, requestHash } from './creation.ts';
+export { createDatabase, type Database, type DatabaseOptions, type Parameter } from './database.ts';
+export { DatabaseUnavailable, UniqueViolation } from './errors.ts';
+export { type MigrationReport, migrate, newestMigration } from './migrations.ts';
+export { createProbe, type Probe, type ProbeReading } from './probe.ts';

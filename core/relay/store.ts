@@ -1,0 +1,193 @@
+/**
+ * The relay's SQL: it reads the ledger's tail by `seq`, and keeps how far it has published.
+ *
+ * One connection of its own, so that a read of the backlog never stands in a request's way. Every failure becomes a
+ * {@link TailFailure}, and the connection is given up with it: after a loss the driver may report the old error again.
+ */
+import type { TransactionKind } from '@local-plus/actors';
+import {
+  type AccountId,
+  type ProgramId,
+  positionBounds,
+  positionOf,
+  type RequestId,
+  seqOf,
+} from '@local-plus/contracts';
+import postgres from 'postgres';
+import type { Announcement } from './domain.ts';
+
+export interface Backlog {
+  /** The newest batch with a row; 0 when there is none. */
+  readonly newest: number;
+  /** Rows after the cursor, counted up to the maximum asked for. */
+  readonly rows: number;
+}
+
+export interface RelayStore {
+  /** The last batch of which this and all before are published; 0 at first. */
+  progress(writerId: number): Promise<number>;
+  /** Moves the progress forwards; never back. */
+  saveProgress(writerId: number, batch: number): Promise<void>;
+  backlog(writerId: number, cursor: number, rowsMax: number): Promise<Backlog>;
+  /** The first `rowsMax` rows after batch `cursor`, in order. */
+  page(writerId: number, cursor: number, rowsMax: number): Promise<Announcement[]>;
+  /** Never rejects. */
+  close(): Promise<void>;
+}
+
+/** The table cannot be read or written for now. */
+export class TailFailure extends Error {
+  override readonly name = 'TailFailure';
+}
+
+/** The server ends a statement first; without any word of it, the connection is given up. */
+const STATEMENT_MS = 10_000;
+const REPLY_MS = 12_000;
+const CONNECT_S = 3;
+const CLOSE_MS = 1_000;
+
+const progressStatement = 'select batch from relay_progress where writer_id = $1::smallint';
+
+const saveStatement = `
+insert into relay_progress (writer_id, batch) values ($1::smallint, $2::bigint)
+on conflict (writer_id) do update set batch = greatest(relay_progress.batch, excluded.batch), updated_at = now()`;
+
+const backlogStatement = `
+select (select max(seq) from transactions where seq > $1::bigint and seq <= $2::bigint) as newest,
+  (select count(*) from (
+    select from transactions where seq > $1::bigint and seq <= $2::bigint limit $3::bigint) as t) as rows`;
+
+const pageStatement = `
+select seq, account_id, program_id, contra_account_id, correlation_id, kind::text as kind, version, amount,
+  balance_delta, balance_after, held_after, (extract(epoch from occurred_at) * 1000)::bigint as occurred_ms,
+  reference, traceparent
+from transactions where seq > $1::bigint and seq <= $2::bigint order by seq limit $3::bigint`;
+
+/** `bigint` arrives as text. */
+interface PageRow {
+  readonly seq: string;
+  readonly account_id: AccountId;
+  readonly program_id: ProgramId;
+  readonly contra_account_id: AccountId;
+  readonly correlation_id: RequestId;
+  readonly kind: TransactionKind;
+  readonly version: string;
+  readonly amount: string;
+  readonly balance_delta: string;
+  readonly balance_after: string;
+  readonly held_after: string;
+  readonly occurred_ms: string;
+  readonly reference: string | null;
+  readonly traceparent: string | null;
+}
+
+export class PostgresRelayStore implements RelayStore {
+  readonly #databaseUrl: string;
+  #sql: postgres.Sql | null = null;
+
+  constructor(databaseUrl: string) {
+    this.#databaseUrl = databaseUrl;
+  }
+
+  async progress(writerId: number): Promise<number> {
+    const [row] = await this.#run<{ batch: string }>(progressStatement, [String(writerId)]);
+    return row ? Number(row.batch) : 0;
+  }
+
+  async saveProgress(writerId: number, batch: number): Promise<void> {
+    await this.#run(saveStatement, [String(writerId), String(batch)]);
+  }
+
+  async backlog(writerId: number, cursor: number, rowsMax: number): Promise<Backlog> {
+    const parameters = [...rangeAfter(writerId, cursor), String(rowsMax)];
+    const [row] = await this.#run<{ newest: string | null; rows: string }>(backlogStatement, parameters);
+    return { newest: row?.newest ? positionOf(row.newest).batch : 0, rows: Number(row?.rows) };
+  }
+
+  async page(writerId: number, cursor: number, rowsMax: number): Promise<Announcement[]> {
+    const parameters = [...rangeAfter(writerId, cursor), String(rowsMax)];
+    return (await this.#run<PageRow>(pageStatement, parameters)).map(announcementFrom);
+  }
+
+  async close(): Promise<void> {
+    const sql = this.#sql;
+    this.#sql = null;
+    if (sql === null) return;
+    // A dead peer may never acknowledge the close: the connection is then left to the kernel's own time-outs.
+    await Promise.race([sql.end({ timeout: 0 }), new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())]);
+  }
+
+  async #run<Row>(statement: string, parameters: string[]): Promise<readonly Row[]> {
+    this.#sql ??= this.#connect();
+    const sql = this.#sql;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no reply within ${REPLY_MS} ms`)), REPLY_MS);
+    });
+    try {
+      return await Promise.race([sql.unsafe<Row[]>(statement, parameters, { prepare: true }), late]);
+    } catch (cause) {
+      if (this.#sql === sql) await this.close();
+      const code = (cause as { code?: string }).code ?? 'no reply';
+      throw new TailFailure(`Postgres: ${code}`, { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Pages come by the index on `seq`, whatever the statistics say. A lost progress only repeats: no wait for its disk. */
+  #connect(): postgres.Sql {
+    return postgres(this.#databaseUrl, {
+      max: 1,
+      idle_timeout: 0,
+      max_lifetime: null,
+      connect_timeout: CONNECT_S,
+      fetch_types: false,
+      prepare: true,
+      onnotice: () => undefined,
+      connection: {
+        application_name: 'local-plus relay',
+        statement_timeout: STATEMENT_MS,
+        synchronous_commit: 'off',
+        plan_cache_mode: 'force_generic_plan',
+        jit: 'off',
+        max_parallel_workers_per_gather: 0,
+        enable_seqscan: 'off',
+        enable_bitmapscan: 'off',
+      } as Record<string, string | number>,
+    });
+  }
+}
+
+/** After the last place of `cursor`, up to the last position that the writer can ever have. */
+function rangeAfter(writerId: number, cursor: number): [string, string] {
+  const { placeMax: place, batchMax: batch } = positionBounds;
+  return [seqOf({ writerId, batch: cursor, place }), seqOf({ writerId, batch, place })];
+}
+
+function announcementFrom(row: PageRow): Announcement {
+  const { batch, place } = positionOf(row.seq);
+  return {
+    batch,
+    place,
+    row: {
+      facts: {
+        accountId: row.account_id,
+        programId: row.program_id,
+        requestId: row.correlation_id,
+        traceparent: row.traceparent,
+        reference: row.reference,
+      },
+      posting: {
+        kind: row.kind,
+        amount: Number(row.amount),
+        balanceDelta: Number(row.balance_delta),
+        contraAccountId: row.contra_account_id,
+        version: Number(row.version),
+        balanceAfter: Number(row.balance_after),
+        heldAfter: Number(row.held_after),
+        occurredAtMs: Number(row.occurred_ms),
+      },
+    },
+  };
+}

@@ -1,0 +1,109 @@
+/**
+ * Wire ↔ wallets: create, read.
+ */
+import {
+  type AccountId,
+  type ProgramId,
+  parseId,
+  uuidV7,
+  type WalletId,
+  walletAccount,
+  type wallets,
+} from '@local-plus/contracts';
+import type { Batcher } from '../platform/batching/index.ts';
+import {
+  type CoreAnswer,
+  type CoreRequest,
+  createdAnswer,
+  type Handlers,
+  keyOf,
+  ProblemError,
+  sees,
+} from '../platform/http/index.ts';
+import { type Creation, operatorId, requestHash } from '../platform/postgres/index.ts';
+import type { WalletDirectory } from './directory.ts';
+import { type Balance, noBalance } from './domain.ts';
+import type { NewWallet, WalletRow } from './store.ts';
+
+/** What a wallet has to know of its program. */
+export interface ProgramDirectory {
+  find(programId: ProgramId): ProgramTerms | null | Promise<ProgramTerms | null>;
+}
+
+export interface ProgramTerms {
+  readonly programId: ProgramId;
+  readonly merchantId: WalletRow['merchant_id'];
+  readonly unit: string;
+}
+
+/** The ledger's word on an account. */
+export interface WalletBalances {
+  balance(accountId: AccountId): Promise<Balance>;
+}
+
+export interface HandlerPorts {
+  readonly rows: Batcher<WalletId, WalletRow | null>;
+  readonly creations: Batcher<NewWallet, Creation<WalletRow>>;
+  readonly directory: WalletDirectory;
+  readonly programs: ProgramDirectory;
+  readonly balances: WalletBalances;
+  readonly nowMs: () => number;
+}
+
+export function walletHandlers(ports: HandlerPorts): Handlers {
+  return {
+    'wallets.create': (request) => create(ports, request),
+    'wallets.read': (request) => read(ports, request),
+  };
+}
+
+async function create(ports: HandlerPorts, request: CoreRequest<'wallets.create'>): Promise<CoreAnswer> {
+  const { program_id, customer_id = null, external_id = null } = request.body;
+  const program = await ports.programs.find(program_id as ProgramId);
+  if (program === null || !sees(request.context, program.merchantId)) throw new ProblemError('not_found');
+  const outcome = await ports.creations.submit({
+    key: {
+      creator: request.context.merchantId ?? operatorId,
+      idempotencyKey: keyOf(request),
+      requestHash: requestHash([program_id, customer_id, external_id]),
+    },
+    row: {
+      id: uuidV7<WalletId>(ports.nowMs()),
+      merchant_id: program.merchantId,
+      program_id: program.programId,
+      unit: program.unit,
+      customer_id,
+      external_id,
+    },
+  });
+  if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
+  if (outcome.type === 'conflict') throw new ProblemError('external_id_taken');
+  ports.directory.learn(outcome.row);
+  // As it was created, the first time and every time.
+  return createdAnswer(walletJson({ ...outcome.row, status: 'active' }, noBalance), outcome.type === 'replayed');
+}
+
+async function read(ports: HandlerPorts, request: CoreRequest<'wallets.read'>): Promise<CoreAnswer> {
+  const id = parseId<WalletId>(request.params[0] ?? '');
+  const row = id === null ? null : await ports.rows.submit(id);
+  if (row === null || !sees(request.context, row.merchant_id)) throw new ProblemError('not_found');
+  ports.directory.learn(row);
+  const balance = await ports.balances.balance(walletAccount(row.id));
+  return { status: 200, body: JSON.stringify(walletJson(row, balance)) };
+}
+
+function walletJson(row: WalletRow, { balance, held, version }: Balance): wallets.Wallet {
+  return {
+    id: row.id,
+    program_id: row.program_id,
+    customer_id: row.customer_id,
+    external_id: row.external_id,
+    unit: row.unit,
+    status: row.status,
+    balance,
+    held,
+    available: balance - held,
+    version,
+    created_at: row.created_at.toISOString(),
+  };
+}

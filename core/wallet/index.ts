@@ -1,0 +1,73 @@
+/**
+ * The wallet module: who owns a wallet, and in which program it stands. Owner of `wallets`. It knows nothing of the
+ * ledger but a port for balances.
+ */
+import type { AccountId, WalletId } from '@local-plus/contracts';
+import { Batcher } from '../platform/batching/index.ts';
+import { type Handlers, ProblemError } from '../platform/http/index.ts';
+import { type Creation, type Database, DatabaseUnavailable } from '../platform/postgres/index.ts';
+import type { Metrics } from '../platform/telemetry/index.ts';
+import { WalletDirectory } from './directory.ts';
+import type { WalletFacts } from './domain.ts';
+import { type ProgramDirectory, type WalletBalances, walletHandlers } from './handler.ts';
+import { type NewWallet, type WalletRow, WalletStore } from './store.ts';
+
+export type { WalletFacts } from './domain.ts';
+export type { ProgramDirectory, WalletBalances } from './handler.ts';
+
+export interface WalletOptions {
+  readonly database: Database;
+  readonly programs: ProgramDirectory;
+  readonly balances: WalletBalances;
+  readonly metrics: Metrics;
+  readonly limits: {
+    readonly walletsHeldMax: number;
+    readonly walletBatchMax: number;
+    readonly walletWaitingMax: number;
+  };
+}
+
+type Found<Facts> = Facts | null | Promise<Facts | null>;
+
+export interface WalletModule {
+  readonly handlers: Handlers;
+  /** At once when it is in memory; null: there is no such wallet. */
+  facts(walletId: WalletId): Found<WalletFacts>;
+  /** The same for the ledger, to which a wallet is an account. */
+  readonly accounts: { find(accountId: AccountId): Found<WalletFacts> };
+}
+
+export function createWalletModule(options: WalletOptions): WalletModule {
+  const { limits, metrics } = options;
+  const store = new WalletStore(options.database);
+  const bounds = {
+    batchMax: limits.walletBatchMax,
+    waitingMax: limits.walletWaitingMax,
+    concernsAll: (error: unknown) => error instanceof DatabaseUnavailable,
+    refusal: () => new ProblemError('overloaded'),
+  };
+  const rows = new Batcher<WalletId, WalletRow | null>({ ...bounds, run: (ids) => store.findMany(ids) });
+  const creations = new Batcher<NewWallet, Creation<WalletRow>>({
+    ...bounds,
+    run: (wanted) => store.createMany(wanted),
+  });
+  const directory = new WalletDirectory(rows, limits.walletsHeldMax);
+  metrics.gauge('wallet_directory_held', 'Wallets in memory.', () => [{ value: directory.counts.held }]);
+  metrics.counter('wallet_directory_total', 'Look-ups of wallets, by whether they were in memory.', () => [
+    { labels: { result: 'hit' }, value: directory.counts.hits },
+    { labels: { result: 'miss' }, value: directory.counts.misses },
+  ]);
+  return {
+    handlers: walletHandlers({
+      rows,
+      creations,
+      directory,
+      programs: options.programs,
+      balances: options.balances,
+      nowMs: Date.now,
+    }),
+    facts: (walletId) => directory.find(walletId),
+    // Until there are other kinds of accounts, every account that can be asked for is a wallet.
+    accounts: { find: (accountId) => directory.find(accountId as string as WalletId) },
+  };
+}
