@@ -1,0 +1,47 @@
+/**
+ * Step ①f: may this caller do this, to this, under this key? Short guards in the order of their precedence.
+ *
+ * RFC 6750 §3 (Bearer challenge), RFC 9110 §15.5.4 (403), and draft-ietf-httpapi-idempotency-key-header for
+ * `Idempotency-Key`.
+ */
+import { isUuid, parseIdempotencyKey, type Route, validateQuery } from '@local-plus/contracts';
+import { refuse, type Step } from './exchange.ts';
+
+/** 401 unless an API key vouches for the caller. */
+export const requireCaller: Step = (exchange) =>
+  exchange.grant === null
+    ? refuse(exchange, 'unauthenticated', { headers: { 'www-authenticate': 'Bearer realm="local-plus"' } })
+    : undefined;
+
+/** 403 unless the key has the route's scope. */
+export function requireScope(route: Pick<Route, 'scope'>): Step {
+  return (exchange) =>
+    route.scope !== null && !exchange.grant?.scopes.includes(route.scope)
+      ? refuse(exchange, 'forbidden', { detail: `The API key lacks the scope ${route.scope}.` })
+      : undefined;
+}
+
+/** Every id in a path is a UUID: what is none cannot exist, and the origin need not be asked. */
+export const requireIds: Step = (exchange) => {
+  for (const id of Object.values(exchange.params)) {
+    if (!isUuid(id)) return refuse(exchange, 'not_found');
+  }
+  return undefined;
+};
+
+/** 400 unless there is one well-formed Idempotency-Key. Two headers arrive joined by a space, and are refused too. */
+export const requireIdempotencyKey: Step = (exchange) => {
+  const given = exchange.request.headers.get('idempotency-key');
+  if (given === null || given === '') return refuse(exchange, 'idempotency_key_missing');
+  exchange.idempotencyKey = parseIdempotencyKey(given);
+  return exchange.idempotencyKey === null ? refuse(exchange, 'idempotency_key_invalid') : undefined;
+};
+
+/** 400 unless the query is what the route's schema says; a route without one has no parameters. */
+export function requireQuery(route: Pick<Route, 'query'>): Step {
+  return (exchange) => {
+    if (exchange.query === '' && route.query === null) return undefined;
+    const validation = validateQuery(route.query, exchange.query);
+    return validation.ok ? undefined : refuse(exchange, 'invalid_request', { errors: validation.errors });
+  };
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { limits, wallets } from '@local-plus/contracts';
+import { earn, exchangeOf } from '../test/stage.ts';
+import { readBody, readBounded } from './body.ts';
+import type { Answer } from './exchange.ts';
+
+function streamOf(...chunks: Uint8Array[]): ReadableStream & { readonly pulled: () => number } {
+  let pulled = 0;
+  const stream = new ReadableStream(
+    {
+      pull(controller) {
+        const chunk = chunks[pulled++];
+        if (chunk) controller.enqueue(chunk);
+        else controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return Object.assign(stream, { pulled: () => pulled });
+}
+
+describe('a bounded read', () => {
+  it('gives what came, joined', async () => {
+    const read = await readBounded(streamOf(Uint8Array.of(1, 2), Uint8Array.of(3)), 3);
+    assert.deepEqual([...(read ?? [])], [1, 2, 3]);
+    assert.equal((await readBounded(null, 3))?.length, 0);
+    assert.equal((await readBounded(streamOf(), 3))?.length, 0);
+  });
+
+  it('stops reading as soon as it is too much, however much would follow', async () => {
+    const endless = streamOf(...Array.from({ length: 1_000 }, () => new Uint8Array(10)));
+    assert.equal(await readBounded(endless, 25), null);
+    assert.ok(endless.pulled() <= 4);
+  });
+});
+
+async function told(step: ReturnType<typeof readBody>, init: RequestInit): Promise<[Answer | undefined, string]> {
+  const answer = await step(exchangeOf('/v1', { method: 'POST', ...init }));
+  return [answer, answer ? `${answer.status} ${(JSON.parse(answer.body as string) as { code: string }).code}` : 'ok'];
+}
+
+describe('a body', () => {
+  const post = readBody({ body: wallets.post });
+
+  it('goes on as the bytes that came', async () => {
+    const bytes = new TextEncoder().encode(' { "amount" : 5 , "reference":"\\u00e9" } ');
+    const exchange = exchangeOf('/v1', { method: 'POST', body: bytes });
+    assert.equal(await post(exchange), undefined);
+    assert.deepEqual(exchange.body, bytes);
+  });
+
+  const bad: readonly (readonly [string, string | Uint8Array<ArrayBuffer>, string])[] = [
+    ['nothing', '', '400 invalid_json'],
+    ['malformed JSON', '{"amount":5', '400 invalid_json'],
+    ['a duplicate member', '{"amount":5,"amount":6}', '400 invalid_json'],
+    ['__proto__', '{"amount":5,"__proto__":{}}', '400 invalid_json'],
+    ['2^53 + 1', '{"amount":9007199254740993}', '400 invalid_json'],
+    ['1e400', '{"amount":1e400}', '400 invalid_json'],
+    ['NaN', '{"amount":NaN}', '400 invalid_json'],
+    ['−0', '{"amount":-0}', '400 invalid_json'],
+    ['invalid UTF-8', Uint8Array.of(0x22, 0xff, 0x22), '400 invalid_json'],
+    ['0', '{"amount":0}', '400 invalid_request'],
+    ['a text', '{"amount":"5"}', '400 invalid_request'],
+    ['an unknown member', '{"amount":5,"x":1}', '400 invalid_request'],
+    ['too many bytes', `{"amount":5,"reference":"${'a'.repeat(limits.bodyBytesMax)}"}`, '413 payload_too_large'],
+  ];
+  for (const [name, body, expected] of bad) {
+    it(`of ${name}: ${expected}`, async () => assert.equal((await told(post, { body }))[1], expected));
+  }
+
+  it('is bounded whatever its Content-Length says', async () => {
+    const body = `{"amount":5,"reference":"${'a'.repeat(limits.bodyBytesMax)}"}`;
+    assert.equal((await told(post, earn(body, { 'content-length': '12' })))[1], '413 payload_too_large');
+  });
+
+  it('is pointed into', async () => {
+    const [answer] = await told(post, { body: '{"amount":1.5}' });
+    const { errors } = JSON.parse(answer?.body as string) as { errors: { pointer: string }[] };
+    assert.equal(errors[0]?.pointer, '/amount');
+  });
+
+  it('must not be there where the route has none', async () => {
+    const bare = readBody({ body: null });
+    assert.equal((await told(bare, {}))[1], 'ok');
+    assert.equal((await told(bare, { body: '{}' }))[1], '400 invalid_request');
+  });
+});

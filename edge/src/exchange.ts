@@ -1,0 +1,78 @@
+/**
+ * One request on its way through the edge, what the steps have found out about it so far, and the answer that ends it.
+ *
+ * A step either returns an answer, and nothing after it runs, or writes what it found into the exchange. Answers are
+ * plain data: the one `Response` of a request is made at the end, in edge.ts.
+ */
+import {
+  type FieldError,
+  type IdempotencyKey,
+  type merchants,
+  type ProblemCode,
+  problem,
+  problemMediaType,
+  type RequestId,
+} from '@local-plus/contracts';
+import type { Take } from './limiting/limiter.ts';
+import type { RequestInfo } from './ports.ts';
+
+export interface Answer {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Record<string, string>;
+  readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream | null;
+}
+
+export type Step = (exchange: Exchange) => Answer | undefined | Promise<Answer | undefined>;
+
+export class Exchange {
+  readonly request: Request;
+  readonly info: RequestInfo;
+  readonly startedAtMs: number;
+  readonly requestId: RequestId;
+  readonly traceparent: string;
+  /** Path and query exactly as received; what is signed and sent on. */
+  target = '/';
+  path = '/';
+  /** Without the question mark. */
+  query = '';
+  params: Readonly<Record<string, string>> = {};
+  /** The caller's address in canonical form; `-` when unknown. */
+  readonly clientIp: string;
+  /** Whose API key vouches for the request; null: nobody's. */
+  grant: merchants.KeyGrant | null = null;
+  /** What the limiter said, and of which policy. */
+  counted: { readonly policy: 'address' | 'key'; readonly limit: number; readonly take: Take } | null = null;
+  idempotencyKey: IdempotencyKey | null = null;
+  /** Exactly as received; null: the request has none. */
+  body: Uint8Array<ArrayBuffer> | null = null;
+
+  constructor(
+    request: Request,
+    info: RequestInfo,
+    found: { startedAtMs: number; requestId: RequestId; traceparent: string; clientIp: string },
+  ) {
+    this.request = request;
+    this.info = info;
+    this.startedAtMs = found.startedAtMs;
+    this.requestId = found.requestId;
+    this.traceparent = found.traceparent;
+    this.clientIp = found.clientIp;
+  }
+}
+
+export interface Refusal {
+  readonly detail?: string | undefined;
+  readonly errors?: readonly FieldError[] | undefined;
+  readonly headers?: Record<string, string> | undefined;
+}
+
+/** A problem document (RFC 9457) as the answer; the table in contracts has the status and the words. */
+export function refuse(exchange: Exchange, code: ProblemCode, refusal: Refusal = {}): Answer {
+  const document = problem(code, exchange.requestId, refusal.detail, refusal.errors);
+  return {
+    status: document.status,
+    headers: { 'content-type': problemMediaType, ...refusal.headers },
+    body: JSON.stringify(document),
+  };
+}

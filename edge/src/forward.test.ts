@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { limits, parseContext } from '@local-plus/contracts';
+import type { RateLimiter } from '../index.ts';
+import {
+  authorized,
+  createStage,
+  earn,
+  earnPath,
+  grant,
+  merchantId,
+  problemResponse,
+  told,
+  walletId,
+} from '../test/stage.ts';
+
+const balance = `/v1/wallets/${walletId}/balance`;
+
+describe('what reaches the origin', () => {
+  it('is the request as it came: method, target, bytes, key, and no header but the named', async () => {
+    const stage = await createStage();
+    const body = ' {"amount":5, "reference":"\\u00e9"} ';
+    const extra = {
+      cookie: 'a=b',
+      'x-forwarded-for': '1.1.1.1',
+      'lp-context': 'forged',
+      'lp-signature': 'forged',
+      'user-agent': 'u',
+    };
+    await stage.ask(earnPath, earn(body, extra));
+    const [asked] = stage.asked;
+    assert.ok(asked);
+    assert.deepEqual([asked.method, asked.target, new TextDecoder().decode(asked.body)], ['POST', earnPath, body]);
+    assert.deepEqual(Object.keys(asked.headers).sort(), [
+      'content-type',
+      'idempotency-key',
+      'lp-context',
+      'lp-signature',
+      'traceparent',
+      'x-request-id',
+    ]);
+    assert.equal(asked.redirect, 'manual');
+    const context = parseContext(asked.headers['lp-context'] ?? '');
+    assert.deepEqual(
+      [context?.merchantId, context?.subject, context?.scopes, context?.clientIp, context?.budgetMs],
+      [merchantId, grant.api_key_id, grant.scopes, '192.0.2.1', limits.requestBudgetMs],
+    );
+  });
+
+  it('carries the caller’s request id and trace', async () => {
+    const stage = await createStage();
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    const answer = await stage.ask(balance, { headers: { ...authorized, 'x-request-id': merchantId, traceparent } });
+    assert.equal(answer.headers.get('x-request-id'), merchantId);
+    assert.equal(stage.asked[0]?.headers['x-request-id'], merchantId);
+    assert.equal(stage.asked[0]?.headers['traceparent'], traceparent);
+  });
+
+  it('is asked once, whatever becomes of it (E1)', async () => {
+    const stage = await createStage();
+    stage.answer(() => Promise.reject(new TypeError('connection lost')));
+    assert.equal(await told(await stage.ask(earnPath, earn())), '503 unavailable');
+    assert.equal(stage.asked.length, 1);
+  });
+
+  it('is a HEAD where the caller asks HEAD', async () => {
+    const stage = await createStage();
+    stage.answer(() => new Response(null, { headers: { 'content-type': 'application/json' } }));
+    const answer = await stage.ask(balance, { method: 'HEAD', headers: authorized });
+    assert.deepEqual([stage.asked[0]?.method, answer.status, await answer.text()], ['HEAD', 200, '']);
+  });
+});
+
+describe('what comes back', () => {
+  it('is status, body and the named headers', async () => {
+    const stage = await createStage();
+    const headers = {
+      'content-type': 'application/json',
+      'idempotent-replayed': 'true',
+      location: '/v1/x',
+      etag: '"e"',
+      'set-cookie': 'a=b',
+      server: 'uWS',
+      'cache-control': 'public',
+      connection: 'close',
+      'x-internal': 'y',
+    };
+    stage.answer(() => new Response('{"a":1}', { status: 201, headers }));
+    const answer = await stage.ask(earnPath, earn());
+    assert.deepEqual([answer.status, await answer.text()], [201, '{"a":1}']);
+    for (const name of ['content-type', 'idempotent-replayed', 'location', 'etag'] as const) {
+      assert.equal(answer.headers.get(name), headers[name]);
+    }
+    for (const name of ['set-cookie', 'server', 'x-internal']) assert.equal(answer.headers.get(name), null);
+    assert.equal(answer.headers.get('cache-control'), 'no-store');
+    assert.match(answer.headers.get('ratelimit') ?? '', /^"key";r=999;t=\d+$/);
+  });
+
+  for (const [status, code] of [
+    [400, 'invalid_cursor'],
+    [404, 'not_found'],
+    [409, 'insufficient_funds'],
+    [422, 'idempotency_key_reused'],
+    [429, 'overloaded'],
+    [500, 'internal'],
+    [503, 'unavailable'],
+  ] as const) {
+    it(`a problem of the origin passes as it is: ${status}`, async () => {
+      const stage = await createStage();
+      stage.answer(() => problemResponse(status, code));
+      assert.equal(await told(await stage.ask(earnPath, earn())), `${status} ${code}`);
+      assert.deepEqual(stage.troubles, []);
+    });
+  }
+
+  const unusable: readonly (readonly [string, () => Response, string])[] = [
+    ['a 500 in HTML', () => new Response('<h1>stack trace</h1>', { status: 500 }), 'origin_unusable'],
+    ['a 530 of a tunnel', () => new Response('error 1033', { status: 530 }), 'origin_unusable'],
+    ['a 404 of somebody else', () => new Response('nothing', { status: 404 }), 'origin_unusable'],
+    [
+      'a redirect',
+      () => new Response(null, { status: 302, headers: { location: 'http://elsewhere' } }),
+      'origin_unusable',
+    ],
+    ['a refused signature', () => problemResponse(401, 'signature_invalid'), 'signature_refused'],
+  ];
+  for (const [name, respond, trouble] of unusable) {
+    it(`${name} is a problem of ours: 502`, async () => {
+      const stage = await createStage();
+      stage.answer(respond);
+      const answer = await stage.ask(earnPath, earn());
+      assert.equal(answer.headers.get('location'), null);
+      assert.equal(await told(answer), '502 bad_gateway');
+      assert.deepEqual(stage.troubles, [trouble]);
+    });
+  }
+
+  it('is 503 with Retry-After when there is no connection', async () => {
+    const stage = await createStage();
+    await stage.ask(balance, { headers: authorized });
+    stage.keepAway(true);
+    const answer = await stage.ask(earnPath, earn());
+    assert.equal(answer.headers.get('retry-after'), '1');
+    assert.equal(await told(answer), '503 unavailable');
+    assert.deepEqual(stage.troubles, ['origin_away']);
+  });
+
+  it('is 504 when the budget is used up', async () => {
+    const stage = await createStage();
+    stage.answer(async ({ signal }) => {
+      Object.defineProperty(signal, 'aborted', { value: true });
+      throw new DOMException('late', 'TimeoutError');
+    });
+    assert.equal(await told(await stage.ask(earnPath, earn())), '504 gateway_timeout');
+    assert.deepEqual(stage.troubles, ['origin_late']);
+  });
+
+  it('is 504 without asking when nothing of the budget is left', async () => {
+    const slow: RateLimiter = {
+      take() {
+        stage.passMs(limits.requestBudgetMs);
+        return { allowed: true, remaining: 1, resetMs: 0, atMs: 0 };
+      },
+      giveBack: () => undefined,
+    };
+    const stage = await createStage({ plans: slow });
+    assert.equal(await told(await stage.ask(earnPath, earn())), '504 gateway_timeout');
+    assert.deepEqual(stage.asked, []);
+  });
+});

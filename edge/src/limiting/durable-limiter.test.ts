@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { edgeLimits } from '../limits.ts';
+import type { Trouble } from '../ports.ts';
+import { type Counters, DurableLimiter } from './durable-limiter.ts';
+import type { Take } from './limiter.ts';
+import { MemoryLimiter } from './memory-limiter.ts';
+
+const nowMs = 1_800_000_000_000;
+const counted: Take = { allowed: true, remaining: 7, resetMs: 1, atMs: nowMs };
+
+function limiterOver(take: () => Promise<Take>, giveBack: () => Promise<void> = async () => undefined) {
+  const troubles: Trouble[] = [];
+  const counters: Counters<string> = { idFromName: (name) => name, get: () => ({ take, giveBack }) };
+  const limiter = new DurableLimiter(counters, new MemoryLimiter(), (trouble) => troubles.push(trouble));
+  return { limiter, troubles };
+}
+
+describe('the shared counter', () => {
+  it('counts, as long as it answers', async () => {
+    const { limiter, troubles } = limiterOver(async () => counted);
+    assert.deepEqual(await limiter.take('a', 1, nowMs), counted);
+    assert.deepEqual(troubles, []);
+  });
+
+  it('is stood in for by the isolate when it throws: neither open nor closed, and reported', async () => {
+    const { limiter, troubles } = limiterOver(async () => Promise.reject(new Error('overloaded')));
+    const takes = [];
+    for (let count = 0; count < 5; count++) takes.push(await limiter.take('a', 2, nowMs));
+    assert.deepEqual(
+      takes.map(({ allowed }) => allowed),
+      [true, true, false, false, false],
+    );
+    assert.deepEqual(
+      troubles,
+      Array.from({ length: 5 }, () => 'counter_away'),
+    );
+  });
+
+  it('is stood in for when it is late', async (context) => {
+    context.mock.timers.enable({ apis: ['setTimeout'] });
+    const { limiter, troubles } = limiterOver(() => new Promise(() => undefined));
+    const take = limiter.take('a', 2, nowMs);
+    context.mock.timers.tick(edgeLimits.counterBudgetMs);
+    assert.ok((await take).standIn);
+    assert.deepEqual(troubles, ['counter_away']);
+  });
+
+  it('gets back what it counted, the stand-in what that counted', async () => {
+    let givenBack = 0;
+    let isAway = true;
+    const { limiter } = limiterOver(
+      async () => (isAway ? Promise.reject(new Error('away')) : counted),
+      async () => {
+        givenBack++;
+      },
+    );
+    const standIn = await limiter.take('a', 1, nowMs);
+    isAway = false;
+    await limiter.giveBack('a', await limiter.take('a', 1, nowMs));
+    assert.equal(givenBack, 1);
+    isAway = true;
+    assert.ok(!(await limiter.take('a', 1, nowMs)).allowed);
+    await limiter.giveBack('a', standIn);
+    assert.ok((await limiter.take('a', 1, nowMs)).allowed);
+    assert.equal(givenBack, 1);
+  });
+
+  it('that cannot take a token back is reported, and breaks nothing', async () => {
+    const { limiter, troubles } = limiterOver(
+      async () => counted,
+      async () => Promise.reject(new Error('away')),
+    );
+    await limiter.giveBack('a', counted);
+    assert.deepEqual(troubles, ['counter_away']);
+  });
+});

@@ -1,0 +1,59 @@
+/**
+ * What machines ask, outside `/v1`: is the edge alive, can the origin work, what is the contract.
+ *
+ * `/healthz` asks nobody. `/readyz` asks core, at most once a second per isolate however often it is asked, and is
+ * not counted, so that a probe is never refused by a limit. `/openapi.json` is the contracts' document, bundled.
+ */
+import openapi from '@local-plus/contracts/openapi.json' with { type: 'json' };
+import { base64Url, bytesOf, sha256 } from './encoding.ts';
+import { type Answer, type Exchange, refuse, type Step } from './exchange.ts';
+import { ownCall } from './forward.ts';
+import { edgeLimits } from './limits.ts';
+import type { Origin } from './origin.ts';
+import { matchesEtag } from './public-cache.ts';
+
+const OPENAPI_MAX_AGE_S = 300;
+
+export const answerAlive: Step = () => json('{"status":"ok"}');
+
+export function answerReady(origin: Origin, nowMs: () => number): Step {
+  let memo = { isReady: false, untilMs: 0 };
+  return async (exchange) => {
+    if (nowMs() >= memo.untilMs) {
+      memo = { ...memo, untilMs: nowMs() + edgeLimits.readyMemoMs };
+      memo = { ...memo, isReady: await askOrigin(origin, exchange) };
+    }
+    if (memo.isReady) return json('{"status":"ready"}');
+    return refuse(exchange, 'unavailable', {
+      detail: 'The origin is not ready.',
+      headers: { 'retry-after': String(edgeLimits.awayRetryAfterS) },
+    });
+  };
+}
+
+async function askOrigin(origin: Origin, exchange: Exchange): Promise<boolean> {
+  const outcome = await origin.send(ownCall(exchange, '/readyz', edgeLimits.readyBudgetMs));
+  if (!outcome.ok) return false;
+  await outcome.response.body?.cancel();
+  return outcome.response.status === 200;
+}
+
+export function answerOpenapi(): Step {
+  let document: { readonly body: Uint8Array<ArrayBuffer>; readonly etag: string } | null = null;
+  return async (exchange) => {
+    document ??= await publish();
+    const headers = { etag: document.etag, 'cache-control': `public, max-age=${OPENAPI_MAX_AGE_S}` };
+    return matchesEtag(exchange.request.headers.get('if-none-match'), document.etag)
+      ? { status: 304, headers, body: null }
+      : { status: 200, headers: { ...headers, 'content-type': 'application/json' }, body: document.body };
+  };
+}
+
+async function publish(): Promise<{ body: Uint8Array<ArrayBuffer>; etag: string }> {
+  const body = bytesOf(JSON.stringify(openapi));
+  return { body, etag: `"${base64Url(await sha256(body))}"` };
+}
+
+function json(body: string): Answer {
+  return { status: 200, headers: { 'content-type': 'application/json' }, body };
+}

@@ -1,0 +1,66 @@
+/**
+ * Step ①c: which route is it? Deny by default: what is not in the contracts' table, or among the machine paths, does
+ * not exist (404); a path that exists with other methods answers 405 with `Allow` (RFC 9110 §15.5.6).
+ *
+ * itty-router does the matching and runs a route's steps as its handlers, the first answer ends. It tries its patterns
+ * one after the other, so there is one router per number of segments: the scan stays short however long the table
+ * grows, and a slash at the end, which itty would overlook, is one segment more.
+ */
+import { matchRoute, type Route, routes } from '@local-plus/contracts';
+import { type IRequest, IttyRouter, type IttyRouterType } from 'itty-router';
+import { type Answer, type Exchange, refuse, type Step } from './exchange.ts';
+import type { Pipelines } from './pipeline.ts';
+
+type Router = IttyRouterType<IRequest, [Exchange], Answer | undefined>;
+
+/** itty wants a URL to match the path of; only the path counts. */
+const BASE = 'http://edge';
+
+export function createRouter(pipelines: Pipelines): (exchange: Exchange) => Promise<Answer> {
+  const routers = new Map<number, Router>();
+  const routerOf = (path: string): Router => {
+    const known = routers.get(depthOf(path)) ?? (IttyRouter<IRequest, [Exchange]>() as Router);
+    routers.set(depthOf(path), known);
+    return known;
+  };
+  for (const [path, steps] of Object.entries(pipelines.machine)) {
+    routerOf(path).get(path, ...steps.map(handlerOf));
+  }
+  for (const route of Object.values<Route>(routes)) {
+    const router = routerOf(route.path);
+    const add = route.method === 'GET' ? router.get : router.post;
+    add(ittyPattern(route.path), keepParams, ...pipelines.stepsOf(route).map(handlerOf));
+  }
+  return async (exchange) => {
+    const { method } = exchange.request;
+    const routed = { method: method === 'HEAD' ? 'GET' : method, url: BASE + exchange.path };
+    const answer = await routers.get(depthOf(exchange.path))?.fetch(routed, exchange);
+    return answer ?? refuseUnrouted(exchange, pipelines);
+  };
+}
+
+function handlerOf(step: Step): (routed: IRequest, exchange: Exchange) => ReturnType<Step> {
+  return (_routed, exchange) => step(exchange);
+}
+
+function keepParams(routed: IRequest, exchange: Exchange): undefined {
+  exchange.params = routed.params;
+}
+
+/** `/v1/wallets/{wallet_id}` → `/v1/wallets/:wallet_id` */
+function ittyPattern(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+function depthOf(path: string): number {
+  return path.split('/').length;
+}
+
+function refuseUnrouted(exchange: Exchange, { machine }: Pipelines): Answer {
+  const match = matchRoute(exchange.request.method, exchange.path);
+  if (match.found) throw new Error('the router and the contracts disagree on a route');
+  const allow = Object.hasOwn(machine, exchange.path) ? ['GET', 'HEAD'] : match.allow;
+  return allow.length === 0
+    ? refuse(exchange, 'not_found')
+    : refuse(exchange, 'method_not_allowed', { headers: { allow: allow.join(', ') } });
+}

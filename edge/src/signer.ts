@@ -1,0 +1,50 @@
+/**
+ * Step ②a: signs what the edge sends, by contracts/signature.ts: HMAC-SHA256 (RFC 2104) through Web Crypto.
+ *
+ * The key is imported once per isolate, at the first use (Workers allow no cryptography before a request). A nonce is
+ * 96 random bits of the isolate and a counter: unique without randomness per request.
+ */
+import { type EdgeContext, emptyBodySha256, formatContext, type SigningKey, signingInput } from '@local-plus/contracts';
+import { base64Url, bytesOf, hex, sha256 } from './encoding.ts';
+
+type HmacKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
+export interface Signable extends Omit<EdgeContext, 'keyId' | 'nonce'> {
+  readonly method: string;
+  readonly target: string;
+  /** Empty when there is none. */
+  readonly idempotencyKey: string;
+  readonly body: Uint8Array<ArrayBuffer> | null;
+}
+
+export class Signer {
+  readonly #signingKey: SigningKey;
+  #hmacKey: HmacKey | null = null;
+  #noncePrefix = '';
+  #nonceCount = 0;
+
+  constructor(signingKey: SigningKey) {
+    this.#signingKey = signingKey;
+  }
+
+  /** The values of the two headers, `lp-context` and `lp-signature`. */
+  async sign(signable: Signable): Promise<{ context: string; signature: string }> {
+    const { method, target, idempotencyKey, body } = signable;
+    const context = formatContext({ ...signable, keyId: this.#signingKey.keyId, nonce: this.#nonce() });
+    const bodySha256 = body === null || body.length === 0 ? emptyBodySha256 : hex(await sha256(body));
+    const input = bytesOf(signingInput(context, method, target, idempotencyKey, bodySha256));
+    this.#hmacKey ??= await this.#import();
+    const signature = await crypto.subtle.sign('HMAC', this.#hmacKey, input);
+    return { context, signature: base64Url(new Uint8Array(signature)) };
+  }
+
+  #import(): Promise<HmacKey> {
+    const secret = new Uint8Array(this.#signingKey.secret);
+    return crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+  }
+
+  #nonce(): string {
+    if (this.#noncePrefix === '') this.#noncePrefix = base64Url(crypto.getRandomValues(new Uint8Array(12)));
+    return this.#noncePrefix + (this.#nonceCount++).toString(36);
+  }
+}

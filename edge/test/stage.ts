@@ -1,0 +1,165 @@
+/**
+ * The edge without a runtime around it, for tests of single steps and of the whole: a clock that is set, an origin
+ * that answers what the test says and remembers what it was asked, counters in memory. Runs on Node and Deno.
+ */
+import type { merchants } from '@local-plus/contracts';
+import { createEdge, type Edge, MemoryLimiter, type Ports, type Trouble } from '../index.ts';
+import { keyDigest } from '../src/api-key.ts';
+import { Exchange } from '../src/exchange.ts';
+import type { OriginRequest } from '../src/ports.ts';
+
+export const walletId = '01890000-0000-7000-8000-000000000000';
+export const merchantId = '01890000-0000-7000-8000-0000000000aa';
+export const key = 'lp_live_0123456789abcdefghijklmnopqrstuv';
+export const startMs = 1_800_000_000_000;
+export const earnPath = `/v1/wallets/${walletId}/earn`;
+
+export const grant: merchants.KeyGrant = {
+  api_key_id: '01890000-0000-7000-8000-0000000000bb',
+  merchant_id: merchantId,
+  scopes: ['wallets:read', 'transactions:write'],
+  requests_per_minute: 1_000,
+};
+
+export interface Asked extends OriginRequest {
+  readonly target: string;
+}
+
+export interface Stage {
+  readonly edge: Edge;
+  readonly ports: Ports;
+  /** What reached the origin, look-ups of keys apart. */
+  readonly asked: Asked[];
+  readonly lookUps: string[];
+  readonly troubles: Trouble[];
+  readonly keys: Map<string, merchants.KeyGrant>;
+  /** What runs behind answers: await it before looking at its effects. */
+  settle(): Promise<void>;
+  /** One request through the edge, on a connection from `clientAddress` (192.0.2.1). */
+  ask(target: string, init?: RequestInit & { clientAddress?: string | null }): Promise<Response>;
+  setNow(nowMs: number): void;
+  passMs(ms: number): void;
+  /** How the origin answers from now on; the default is 201 `{"ok":true}`. */
+  answer(respond: (asked: Asked) => Response | Promise<Response>): void;
+  /** Look-ups fail from now on, or no more. */
+  keepAway(isAway: boolean): void;
+}
+
+export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage> {
+  const asked: Asked[] = [];
+  const lookUps: string[] = [];
+  const troubles: Trouble[] = [];
+  const keys = new Map([[(await keyDigest(`Bearer ${key}`)) as string, grant]]);
+  const behind: Promise<unknown>[] = [];
+  let nowMs = startMs;
+  let isAway = false;
+  let respond = (_asked: Asked): Response | Promise<Response> => jsonResponse(201, { ok: true });
+  const ports: Ports = {
+    config: {
+      originUrl: 'https://core.test',
+      signingKeys: [{ keyId: 'k1', secret: new Uint8Array(32).fill(7) }],
+      environment: 'local',
+    },
+    fetch: async (url, request) => {
+      if (isAway) throw new TypeError('connection refused');
+      const target = url.slice('https://core.test'.length);
+      if (!target.startsWith('/internal/keys/')) {
+        asked.push({ ...request, target });
+        return respond({ ...request, target });
+      }
+      const digest = target.slice('/internal/keys/'.length);
+      lookUps.push(digest);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      const found = keys.get(digest);
+      return found ? jsonResponse(200, found) : problemResponse(404, 'not_found');
+    },
+    nowMs: () => nowMs,
+    addresses: new MemoryLimiter(),
+    plans: new MemoryLimiter(),
+    report: (trouble) => {
+      troubles.push(trouble);
+    },
+    ...overrides,
+  };
+  const edge = createEdge(ports);
+  return {
+    edge,
+    ports,
+    asked,
+    lookUps,
+    troubles,
+    keys,
+    async settle() {
+      while (behind.length > 0) await behind.shift();
+    },
+    ask(target, { clientAddress = '192.0.2.1', ...init } = {}) {
+      const waitUntil = (work: Promise<unknown>): void => {
+        behind.push(work);
+      };
+      return edge(new Request(`https://edge.test${target}`, init), { clientAddress, waitUntil });
+    },
+    setNow: (ms) => {
+      nowMs = ms;
+    },
+    passMs: (ms) => {
+      nowMs += ms;
+    },
+    answer: (next) => {
+      respond = next;
+    },
+    keepAway: (next) => {
+      isAway = next;
+    },
+  };
+}
+
+export function jsonResponse(status: number, body: unknown, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } });
+}
+
+export function problemResponse(status: number, code: string): Response {
+  const body = {
+    type: `tag:localplus.io,2026:problem/${code}`,
+    title: 'A title',
+    status,
+    code,
+    detail: 'A detail.',
+    retryable: false,
+    request_id: walletId,
+  };
+  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/problem+json' } });
+}
+
+/** An earn with a known key; `headers: { name: '' }` leaves one out. */
+export function earn(
+  body: string | Uint8Array<ArrayBuffer> = '{"amount":5}',
+  headers: Record<string, string> = {},
+): RequestInit {
+  const all = {
+    authorization: `Bearer ${key}`,
+    'content-type': 'application/json',
+    'idempotency-key': 'a',
+    ...headers,
+  };
+  return {
+    method: 'POST',
+    body,
+    headers: Object.entries(all).filter(([, value]) => value !== '') as [string, string][],
+  };
+}
+
+export const authorized = { authorization: `Bearer ${key}` };
+
+/** An exchange at its beginning, for tests of one step. */
+export function exchangeOf(target: string, init: RequestInit = {}, clientIp = '192.0.2.1'): Exchange {
+  const request = new Request(`https://edge.test${target}`, init);
+  const info = { clientAddress: clientIp, waitUntil: () => undefined };
+  return new Exchange(request, info, { startedAtMs: startMs, requestId: walletId as never, traceparent: '', clientIp });
+}
+
+/** Status and code of a refusal: what a client's program goes by. */
+export async function told(response: Response): Promise<string> {
+  if (response.status < 400) return String(response.status);
+  const { code } = (await response.json()) as { code: string };
+  return `${response.status} ${code}`;
+}

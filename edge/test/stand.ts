@@ -1,0 +1,98 @@
+/**
+ * The edge as it is deployed, on the real workerd, in front of a stand-in for core; each test file starts its own on
+ * free ports. Different tests use different client addresses, as the limits of one outlive it.
+ */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { merchants } from '@local-plus/contracts';
+import { freePorts, type Server, startEdge } from '@local-plus/deploy';
+import { type StandIn, signingKeys, startStandIn } from './origin.ts';
+import { grant, key } from './stage.ts';
+
+export interface Stand {
+  readonly edge: Server;
+  readonly origin: StandIn;
+  addKey(secret: string, grant: merchants.KeyGrant): void;
+  removeKey(secret: string): void;
+  /** One request through the edge. */
+  ask(target: string, init?: RequestInit): Promise<Response>;
+  /** Bytes on a socket, and what came back until the connection ended or was silent; headers and body as one text. */
+  askRaw(bytes: string | Buffer): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export interface StandOptions {
+  readonly bindings?: Record<string, string>;
+  /** Without: the isolate's memory counts addresses. */
+  readonly counters?: boolean;
+}
+
+export async function startStand({ bindings = {}, counters = true }: StandOptions = {}): Promise<Stand> {
+  const folder = mkdtempSync(join(tmpdir(), 'edge-'));
+  const origin = await startStandIn();
+  const [port] = (await freePorts(1)) as [number];
+  const edge = await startEdge({
+    port,
+    runDir: join(folder, 'run'),
+    logDir: join(folder, 'logs'),
+    buildDir: join(folder, 'build'),
+    bindings: { ORIGIN_URL: origin.url, SIGNING_KEYS: signingKeys, ENVIRONMENT: 'local', ...bindings },
+    durableObjects: counters ? [{ binding: 'RATE_LIMITER', className: 'RateLimiterObject', uniqueKey: 'limiter' }] : [],
+  });
+  const stand: Stand = {
+    edge,
+    origin,
+    addKey: (secret, granted) => {
+      origin.keys.set(digestOf(secret), granted);
+    },
+    removeKey: (secret) => {
+      origin.keys.delete(digestOf(secret));
+    },
+    ask: (target, init) => fetch(edge.url + target, { redirect: 'manual', ...init }),
+    askRaw: (bytes) => askRaw(port, bytes),
+    async stop() {
+      await edge.stop();
+      await origin.goAway();
+      rmSync(folder, { recursive: true });
+    },
+  };
+  stand.addKey(key, grant);
+  return stand;
+}
+
+function digestOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+const SILENCE_MS = 300;
+
+function askRaw(port: number, bytes: string | Buffer): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    let text = '';
+    const done = (): void => {
+      socket.destroy();
+      resolve(text);
+    };
+    socket.on('connect', () => socket.write(bytes));
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1');
+      socket.setTimeout(SILENCE_MS, done);
+    });
+    socket.setTimeout(10_000, done);
+    socket.on('end', done);
+    socket.on('error', done);
+  });
+}
+
+/** Looks until it is so; a bound, not an expectation. */
+export async function eventually(what: string, isSo: () => Promise<boolean>, withinMs = 30_000): Promise<void> {
+  const untilMs = Date.now() + withinMs;
+  while (!(await isSo())) {
+    if (Date.now() > untilMs) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
