@@ -1,0 +1,117 @@
+/**
+ * The other side of the bench: a plain server on the same HTTP library, driver and validation, with a row-locking
+ * ledger. It checks no signature and no API key, and its ledger announces nothing to Kafka: both are in its favour.
+ *
+ * Variables: `DATABASE_URL`, `PORT`, `POOL` (connections).
+ */
+
+import { App } from 'uWebSockets.js';
+import {
+  isUuid,
+  type ProblemCode,
+  parseIdempotencyKey,
+  problem,
+  problemMediaType,
+  problemTable,
+  readJson,
+  requestIdHeader,
+  uuidV7,
+  validate,
+  wallets,
+} from '@local-plus/contracts';
+import { type Answer, openRowLockLedger, type Posting } from './row-lock-ledger.ts';
+
+/** The few calls of uWebSockets.js that are used here. */
+interface Request {
+  getHeader(name: string): string;
+  getParameter(index: number): string | undefined;
+}
+interface Response {
+  onAborted(run: () => void): unknown;
+  onData(run: (chunk: ArrayBuffer, isLast: boolean) => void): unknown;
+  cork(run: () => void): unknown;
+  writeStatus(status: string): unknown;
+  writeHeader(name: string, value: string): unknown;
+  end(body: string): unknown;
+}
+
+interface Head {
+  readonly accountId: string;
+  readonly idempotencyKey: string;
+  readonly requestId: string;
+}
+
+const { DATABASE_URL: databaseUrl = '', PORT: port = '0', POOL: pool = '32' } = process.env;
+const ledger = openRowLockLedger(databaseUrl, Number(pool));
+
+function handle(kind: 'earn' | 'burn', response: Response, request: Request): void {
+  let isAborted = false;
+  response.onAborted(() => {
+    isAborted = true;
+  });
+  const requestId = request.getHeader(requestIdHeader);
+  const head: Head = {
+    accountId: request.getParameter(0) ?? '',
+    idempotencyKey: request.getHeader('idempotency-key'),
+    requestId: isUuid(requestId) ? requestId : uuidV7(Date.now()),
+  };
+  const send = (status: number, body: string, replayed = false): void => {
+    if (isAborted) return;
+    response.cork(() => {
+      response.writeStatus(status === 201 ? '201 Created' : String(status));
+      response.writeHeader('content-type', status < 400 ? 'application/json' : problemMediaType);
+      response.writeHeader(requestIdHeader, head.requestId);
+      if (replayed) response.writeHeader('idempotent-replayed', 'true');
+      response.end(body);
+    });
+  };
+  const refuse = (code: ProblemCode): void =>
+    send(problemTable[code].status, JSON.stringify(problem(code, head.requestId)));
+  let text = Buffer.alloc(0);
+  response.onData((chunk, isLast) => {
+    text = text.length === 0 && isLast ? Buffer.from(chunk) : Buffer.concat([text, Buffer.from(chunk)]);
+    if (!isLast) return;
+    const posting = parse(kind, head, text);
+    if (typeof posting === 'string') return refuse(posting);
+    ledger.post(posting).then(
+      (answer: Answer) => {
+        if (answer.type === 'refused') refuse(answer.code);
+        else send(201, JSON.stringify(answer.transaction), answer.replayed);
+      },
+      (error: unknown) => {
+        console.error(error);
+        refuse('unavailable');
+      },
+    );
+  });
+}
+
+function parse(kind: 'earn' | 'burn', head: Head, text: Uint8Array): Posting | ProblemCode {
+  if (!isUuid(head.accountId)) return 'not_found';
+  if (head.idempotencyKey === '') return 'idempotency_key_missing';
+  if (parseIdempotencyKey(head.idempotencyKey) === null) return 'idempotency_key_invalid';
+  const reading = readJson(text);
+  if (!reading.ok) return 'invalid_json';
+  const body = validate(wallets.post, reading.value);
+  return body.ok ? { ...head, kind, body: body.value } : 'invalid_request';
+}
+
+const app = App();
+app.post('/v1/wallets/:wallet_id/earn', (response, request) => handle('earn', response, request));
+app.post('/v1/wallets/:wallet_id/burn', (response, request) => handle('burn', response, request));
+app.get('/readyz', (response) => void response.end('{}'));
+app.listen('127.0.0.1', Number(port), (socket) => {
+  if (socket === false) throw new Error(`port ${port} is taken`);
+  console.log(`row lock on ${port}, ${pool} connections, process ${process.pid}`);
+});
+
+process.on('SIGTERM', () => {
+  app.close();
+  ledger.close().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+});
