@@ -26,7 +26,7 @@ const created = http.expectedStatuses(201);
 const createdOrRefused = http.expectedStatuses(201, 409);
 const readParams = { responseType: 'none', headers: { authorization } } as const;
 const balanceParams = { ...readParams, tags: { name: 'balance' } };
-const catalogParams = { responseType: 'none', tags: { name: 'catalog' } } as const;
+const catalogParams = { ...readParams, tags: { name: 'catalog' } };
 
 const checks = {
   earn: { 'an earn answers 201': (answer: Answer) => answer.status === 201 },
