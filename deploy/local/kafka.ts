@@ -1,5 +1,5 @@
 /**
- * Kafka: one real broker (KRaft, broker and controller in one JVM), our own child process, with the topics of DESIGN §6.
+ * Kafka: one real broker (KRaft, broker and controller in one JVM), our own child process, with every topic of contracts.
  *
  * Locally there is one replica of everything; the shape (topics, keys, retention, dead-letter topics) is production's.
  * `start()` resolves when the broker answers a metadata request and every topic exists.

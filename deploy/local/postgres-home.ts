@@ -3,7 +3,7 @@
  *
  * Postgres refuses to run as root. Started by root it runs as the system user `postgres`, which must be able to
  * execute the program and to reach the data: neither holds when the checkout stands below a folder of mode 0700
- * (`/root/local-plus` is the usual case). Opening somebody's home to other users is not ours to do. What that user
+ * (the home of root is the usual case). Opening somebody's home to other users is not ours to do. What that user
  * cannot reach is kept in a folder of its own instead: /var/lib/local-plus/<hash of the wanted path>, the data and, if
  * need be, a copy of the program (60 MB).
  */

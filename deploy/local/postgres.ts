@@ -41,7 +41,7 @@ const user = 'localplus';
 const database = 'localplus';
 const passwordFile = 'local-plus.password';
 
-/** Settings that differ from Postgres' own defaults. What was measured for them: DESIGN §5. */
+/** Settings that differ from Postgres' own defaults. */
 const settings: Readonly<Record<string, string>> = {
   listen_addresses: localHost,
   unix_socket_directories: '',

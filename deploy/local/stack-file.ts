@@ -1,5 +1,5 @@
 /**
- * `.local/stack.json`: what runs where, for people and for tools (DESIGN §9). There while the stack runs, and only
+ * `.local/stack.json`: what runs where, for people and for tools. There while the stack runs, and only
  * then; whole at every moment; readable by its owner only, since it holds keys.
  */
 import { rmSync } from 'node:fs';

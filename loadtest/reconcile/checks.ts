@@ -1,5 +1,5 @@
 /**
- * The invariants as checks over rows (DESIGN §3). Pure: rows go in, in order; a verdict comes out. No check keeps more
+ * The invariants as checks over rows. Pure: rows go in, in order; a verdict comes out. No check keeps more
  * than it needs to judge the next row, except the claims and the events, which are what it is judged against.
  *
  * - I1 {@link EntriesCheck}
