@@ -15,13 +15,13 @@ export const limits = {
   /** Nonces are forgotten in groups of this much signing time. */
   nonceGroupMs: 1_000,
   /** How long a stop waits for requests under way. */
-  drainMs: wire.requestBudgetMs,
+  drainMs: 8_000,
   /** Then the ledger finishes its batches, the relay publishes what is in memory, and connections close. */
-  ledgerStopMs: 5_000,
-  relayStopMs: 5_000,
+  ledgerStopMs: 4_000,
+  relayStopMs: 4_000,
   closeMs: 1_000,
   /** How long all of a stop may take, before the process ends regardless. */
-  stopMs: 25_000,
+  stopMs: 19_000,
 
   /** One statement of the pool; the server cancels it then. */
   statementMs: 5_000,

@@ -90,10 +90,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   function serve(endpoint: Endpoint, method: string): NativeHandler {
     const meter = meters.route(endpoint.name);
     return (response, request) => {
-      const exchange = new Exchange(host, endpoint, meter, response, method);
+      const exchange = new Exchange(host, endpoint, meter, response, request, method);
       inFlight++;
-      if (inFlight > options.limits.requestsInFlightMax) exchange.refuse(request, 'overloaded');
-      else exchange.begin(request);
+      if (inFlight > options.limits.requestsInFlightMax) exchange.refuse('overloaded');
+      else exchange.begin();
     };
   }
 
@@ -103,9 +103,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     const match = matchRoute(method, request.getUrl());
     const allow = match.found ? [] : match.allow;
     const code: ProblemCode = allow.length > 0 ? 'method_not_allowed' : 'not_found';
-    const exchange = new Exchange(host, notServed, strays, response, method);
+    const exchange = new Exchange(host, notServed, strays, response, request, method);
     inFlight++;
-    exchange.refuse(request, code, allow.length > 0 ? { headers: { allow: allow.join(', ') } } : undefined);
+    exchange.refuse(code, allow.length > 0 ? { headers: { allow: allow.join(', ') } } : undefined);
   }
 
   registerHealth(app, {

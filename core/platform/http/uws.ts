@@ -8,6 +8,17 @@
  */
 import { App, type us_listen_socket, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
 
+/** Without it two processes could listen on one port, and each would get some of the connections. */
+const EXCLUSIVE_PORT = 1;
+
+/** The library takes options here, too; its types do not say so. */
+type Listen = (
+  host: string,
+  port: number,
+  options: number,
+  done: (socket: us_listen_socket | false) => void,
+) => unknown;
+
 export interface NativeRequest {
   /** Empty when absent; the first when it stands twice. */
   getHeader(lowerCaseName: string): string;
@@ -56,7 +67,7 @@ export function createNativeApp(): NativeApp {
     any: (pattern, run) => app.any(pattern, run),
     listen: (host, port) =>
       new Promise((resolve, reject) => {
-        app.listen(host, port, (listening) => {
+        (app.listen as unknown as Listen).call(app, host, port, EXCLUSIVE_PORT, (listening) => {
           if (listening === false) {
             reject(new Error(`cannot listen on ${host}:${port}: the port is taken, or not ours to take`));
             return;

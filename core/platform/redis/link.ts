@@ -5,7 +5,8 @@
  * - D2 the link is up only while what this process publishes comes back to it: a connection into a black hole, or a
  *   subscription that was lost, is down within two heartbeats.
  * - D3 whoever listens is told of every change of state, and so knows that it may have missed announcements.
- * - D4 an announcement that could not be made is owed, and made before the link counts as up again.
+ * - D4 an announcement that could not be made is owed: made with the next heartbeat that comes back, and before a link
+ *   that was down counts as up again.
  *
  * Must not know: what the keys mean.
  */
@@ -71,6 +72,7 @@ class Link implements RedisLink {
   readonly #listeners: RedisListener[] = [];
   readonly #owed = new Map<string, number>();
   #isUp = false;
+  #isSettling = false;
   #heardAtMs = Number.NEGATIVE_INFINITY;
   #errors = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -91,6 +93,8 @@ class Link implements RedisLink {
     this.#subscriber = new Redis(url, { ...options, connectionName: 'core-subscriber', autoResubscribe: false });
     for (const client of [this.#commands, this.#subscriber]) client.on('error', () => this.#failed());
     this.#subscriber.on('ready', () => this.#subscribe());
+    // Whatever is announced until it is subscribed again is not heard.
+    this.#subscriber.on('close', () => this.#become(false));
     this.#subscriber.on('message', (from: string, key: string) => this.#heard(from, key));
     metrics.gauge('redis_up', 'Whether announcements of this process come back to it.', () => [
       { value: this.#isUp ? 1 : 0 },
@@ -158,6 +162,8 @@ class Link implements RedisLink {
   }
 
   #subscribe(): void {
+    // From here on silence is counted.
+    this.#heardAtMs = performance.now();
     this.#subscriber.subscribe(channel, this.#heartbeatChannel).then(
       () => this.#beat(),
       () => this.#failed(),
@@ -170,19 +176,24 @@ class Link implements RedisLink {
       return;
     }
     this.#heardAtMs = performance.now();
-    if (!this.#isUp) void this.#settle();
+    if (!this.#isUp || this.#owed.size > 0) void this.#settle();
   }
 
   async #beat(): Promise<void> {
-    const silentMs = performance.now() - this.#heardAtMs;
-    if (silentMs > 2 * this.#bounds.heartbeatMs) this.#become(false);
+    if (this.#isSilent()) {
+      this.#become(false);
+      this.#revive(this.#subscriber);
+    }
     try {
       await this.#commands.publish(this.#heartbeatChannel, '');
     } catch {
       this.#failed();
       this.#revive(this.#commands);
     }
-    if (silentMs > 2 * this.#bounds.heartbeatMs) this.#revive(this.#subscriber);
+  }
+
+  #isSilent(): boolean {
+    return performance.now() - this.#heardAtMs > 2 * this.#bounds.heartbeatMs;
   }
 
   /** A connection that counts as open and does not answer is given up for a new one. */
@@ -190,17 +201,21 @@ class Link implements RedisLink {
     if (client.status === 'ready') client.disconnect(true);
   }
 
-  /** D4: back, once nothing is owed any more. */
+  /** D4: back, once nothing is owed any more. What fails is tried again with the next heartbeat. */
   async #settle(): Promise<void> {
-    for (const [key, tombstoneMs] of this.#owed) {
-      try {
+    if (this.#isSettling) return;
+    this.#isSettling = true;
+    try {
+      for (const [key, tombstoneMs] of this.#owed) {
         await this.#announce(key, tombstoneMs);
-      } catch {
-        return;
+        this.#owed.delete(key);
       }
-      this.#owed.delete(key);
+      this.#become(true);
+    } catch (error) {
+      this.#log.debug('an eviction is still owed', { error });
+    } finally {
+      this.#isSettling = false;
     }
-    this.#become(true);
   }
 
   #become(isUp: boolean): void {

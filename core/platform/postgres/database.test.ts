@@ -1,0 +1,134 @@
+/** The pool on a real Postgres that is killed, throttled and cut off: every statement ends, and ends named. */
+import assert from 'node:assert/strict';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { eventually, quiet, TestStack } from '../../test/stack.ts';
+import { createDatabase, type Database, DatabaseUnavailable, UniqueViolation } from './index.ts';
+
+/** A wire to Postgres that can be cut without a word. */
+class Wire {
+  readonly #sockets = new Set<Socket>();
+  readonly #server: Server;
+  isSilent = false;
+
+  constructor(targetPort: number) {
+    this.#server = createServer((inner) => {
+      const outer = connect(targetPort, '127.0.0.1');
+      for (const [from, to] of [
+        [inner, outer],
+        [outer, inner],
+      ] as const) {
+        this.#sockets.add(from);
+        from.on('data', (chunk) => {
+          if (!this.isSilent) to.write(chunk);
+        });
+        from.on('error', () => to.destroy());
+        from.on('close', () => to.destroy());
+      }
+    });
+  }
+
+  listen(): Promise<number> {
+    return new Promise((resolve) => {
+      this.#server.listen(0, '127.0.0.1', () => {
+        const address = this.#server.address();
+        assert.ok(address !== null && typeof address === 'object');
+        resolve(address.port);
+      });
+    });
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+  }
+}
+
+describe('the pool', () => {
+  const stack = new TestStack();
+  const open: Database[] = [];
+
+  function pool(url: string = stack.postgres.url, change: { statementMs?: number } = {}): Database {
+    const bounds = { connectionsMax: 2, connectMs: 1_000, statementMs: 300, statementGraceMs: 200, ...change };
+    const database = createDatabase({ url, name: 'test', log: quiet, ...bounds });
+    open.push(database);
+    return database;
+  }
+
+  before(async () => {
+    await stack.startPostgres();
+    await pool().write('create table things (id int primary key, name text constraint things_name unique)');
+  });
+  after(async () => {
+    for (const database of open) await database.close(0);
+    await stack.stop();
+  });
+
+  it('gives integers as numbers, and none that it would have to round', async () => {
+    const database = pool();
+    const [row] = await database.read<{ n: number }>('select 9007199254740991::bigint as n');
+    assert.equal(row?.n, Number.MAX_SAFE_INTEGER);
+    await assert.rejects(database.read('select 9007199254740993::bigint as n'), /past 2\^53/);
+  });
+
+  it('sends texts in arrays as they are', async () => {
+    const texts = ['', 'a', 'NULL', '{}', 'a,b', '"quoted"', 'back\\slash', ' ä 𝄞 '];
+    const [row] = await pool().read<{ texts: string[] }>('select to_json($1::text[]) as texts', [texts]);
+    assert.deepEqual(row?.texts, texts);
+    const [none] = await pool().read<{ texts: string[] }>('select to_json($1::text[]) as texts', [[]]);
+    assert.deepEqual(none?.texts, []);
+  });
+
+  it('names what the caller can act on, and leaves bugs as they are', async () => {
+    const database = pool();
+    await database.write('insert into things values (1, $1)', ['x']);
+    await assert.rejects(database.write('insert into things values (2, $1)', ['x']), (error) => {
+      return error instanceof UniqueViolation && error.constraint === 'things_name';
+    });
+    await assert.rejects(database.read('select pg_sleep(5)'), (error) => {
+      return error instanceof DatabaseUnavailable && !error.connectionLost;
+    });
+    await assert.rejects(database.read('select nonsense'), (error) => !(error instanceof DatabaseUnavailable));
+    assert.equal((await database.read('select 1')).length, 1);
+  });
+
+  it('reads on when its connections are ended under it', async () => {
+    const database = pool();
+    const [own] = await database.read<{ pid: number }>('select pg_backend_pid() as pid');
+    await pool().read('select pg_terminate_backend($1::int)', [own?.pid ?? 0]);
+    for (let turn = 0; turn < 10; turn++) assert.equal((await database.read('select 1')).length, 1);
+  });
+
+  it('says at once that there is nobody', async () => {
+    await assert.rejects(pool('postgres://u:p@127.0.0.1:1/x').read('select 1'), (error) => {
+      return error instanceof DatabaseUnavailable && error.connectionLost;
+    });
+  });
+
+  it('gives up on a connection that goes silent, and works again on new ones', async () => {
+    const { port } = stack.postgres;
+    const wire = new Wire(port);
+    const wirePort = await wire.listen();
+    const database = pool(stack.postgres.url.replace(`:${port}/`, `:${wirePort}/`));
+    try {
+      await Promise.all([database.read('select 1'), database.read('select 2')]);
+      wire.isSilent = true;
+      const lost = await Promise.allSettled(Array.from({ length: 10 }, () => database.read('select 3')));
+      for (const outcome of lost) {
+        assert.ok(outcome.status === 'rejected' && outcome.reason instanceof DatabaseUnavailable);
+      }
+      wire.isSilent = false;
+      await eventually('it reads again', async () => {
+        return database.read('select 4').then(
+          () => true,
+          (error: unknown) => {
+            assert.ok(error instanceof DatabaseUnavailable);
+            return false;
+          },
+        );
+      });
+    } finally {
+      wire.close();
+    }
+  });
+});
