@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits } from '@local-plus/contracts';
+import { MemoryLimiter, type RateLimiter } from '../index.ts';
 import { authorized, createStage, earn, earnPath, grant, key, type Stage, told, walletId } from '../test/stage.ts';
 import { keyDigest } from './api-key.ts';
 import { edgeLimits } from './limits.ts';
@@ -130,8 +131,16 @@ describe('a made-up key', () => {
     assert.equal(stage.lookUps.length, 2);
   });
 
-  it('cannot keep a real one of another address from its look-up', async () => {
-    const stage = await createStage();
+  it('cannot keep a real one of another address from its look-up, joined or not', async () => {
+    const memory = new MemoryLimiter();
+    const far: RateLimiter = {
+      async take(...counted) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        return memory.take(...counted);
+      },
+      giveBack: (counted, take) => memory.giveBack(counted, take),
+    };
+    const stage = await createStage({ addresses: far });
     await many(limits.ipRequestsPerMinute, (at) => stage.ask(balance, { headers: madeUp(at) }));
     const [poor, rich] = await Promise.all([
       stage.ask(balance, { headers: authorized }),

@@ -19,8 +19,11 @@ export interface Stand {
   removeKey(secret: string): void;
   /** One request through the edge. */
   ask(target: string, init?: RequestInit): Promise<Response>;
-  /** Bytes on a socket, and what came back until the connection ended or was silent; headers and body as one text. */
-  askRaw(bytes: string | Buffer): Promise<string>;
+  /**
+   * Bytes on a socket, and what came back until the connection ended or was silent; headers and body as one text.
+   * `thenEnd`: the client says no more after them.
+   */
+  askRaw(bytes: string | Buffer, thenEnd?: boolean): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -52,7 +55,7 @@ export async function startStand({ bindings = {}, counters = true }: StandOption
       origin.keys.delete(digestOf(secret));
     },
     ask: (target, init) => fetch(edge.url + target, { redirect: 'manual', ...init }),
-    askRaw: (bytes) => askRaw(port, bytes),
+    askRaw: (bytes, thenEnd) => askRaw(port, bytes, thenEnd),
     async stop() {
       await edge.stop();
       await origin.goAway();
@@ -67,17 +70,31 @@ function digestOf(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');
 }
 
-const SILENCE_MS = 300;
+const SILENCE_MS = 100;
+const PIECE_BYTES = 16_384;
 
-function askRaw(port: number, bytes: string | Buffer): Promise<string> {
+/** Sends in pieces and stops at the first answer: what is still being sent when a connection is closed resets it. */
+function askRaw(port: number, bytes: string | Buffer, thenEnd = false): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
+    const rest = Buffer.from(bytes);
+    let sent = 0;
     let text = '';
     const done = (): void => {
       socket.destroy();
       resolve(text);
     };
-    socket.on('connect', () => socket.write(bytes));
+    const send = (): void => {
+      if (text !== '' || socket.destroyed) return;
+      if (sent >= rest.length) {
+        if (thenEnd) socket.end();
+        return;
+      }
+      const piece = rest.subarray(sent, sent + PIECE_BYTES);
+      sent += piece.length;
+      socket.write(piece, () => setTimeout(send, 1));
+    };
+    socket.on('connect', send);
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1');
       socket.setTimeout(SILENCE_MS, done);

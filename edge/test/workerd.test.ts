@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { contextHeader, signatureHeader } from '@local-plus/contracts';
-import { problemReply } from './origin.ts';
-import { authorized, earn, earnPath, grant, key, merchantId, told, walletId } from './stage.ts';
+import { type Believed, problemReply } from './origin.ts';
+import { authorized, earn, earnPath, grant, merchantId, told, walletId } from './stage.ts';
 import { eventually, type Stand, startStand } from './stand.ts';
 
 const balance = `/v1/wallets/${walletId}/balance`;
@@ -40,14 +40,14 @@ describe('an earn on workerd', () => {
 
   it('cannot be sent past the edge: unsigned, tampered with or replayed it is refused', async () => {
     await stand.ask(earnPath, earn());
-    const { headers, target } = stand.origin.believed.at(-1) ?? { headers: {}, target: '' };
+    const { headers, target } = stand.origin.believed.at(-1) as Believed;
     const send = async (change: {
       target?: string;
       method?: string;
       body?: string;
       headers?: Record<string, string>;
     }) => {
-      const { connection: _c, 'transfer-encoding': _t, 'content-length': _l, host: _h, ...own } = headers;
+      const { connection: _c, 'content-length': _l, 'transfer-encoding': _t, host: _h, ...own } = headers;
       const init = { method: change.method ?? 'POST', headers: { ...own, ...change.headers } };
       const body = change.body ?? '{"amount":5}';
       const answer = await fetch(
@@ -113,9 +113,12 @@ describe('a key on workerd', () => {
     const answers = await Promise.all(Array.from({ length: 200 }, () => stand.ask(balance, { headers: from })));
     assert.ok(answers.every(({ status }) => status === 200));
     assert.equal(stand.origin.lookUps.length, before + 1);
-    await Promise.all(answers.map((answer) => answer.text()));
-    const open = await stand.ask('/openapi.json', { headers: { 'cf-connecting-ip': '192.0.2.50' } });
-    assert.match(open.headers.get('cache-control') ?? '', /public/);
+    const anonymous: string[] = [];
+    for (let count = 0; count < 101; count++) {
+      anonymous.push(await told(await stand.ask(balance, { headers: { 'cf-connecting-ip': '192.0.2.50' } })));
+    }
+    assert.deepEqual(new Set(anonymous.slice(0, 100)), new Set(['401 unauthenticated']));
+    assert.equal(anonymous[100], '429 rate_limited');
   });
 
   it('is refused within seconds of its revocation', async () => {
