@@ -86,7 +86,7 @@ export interface Batch {
   readonly refused: readonly RefusedRow[];
 }
 
-/** The reads that ride on a statement. They see every earlier batch, not the one they ride on. */
+/** What a look-up asks: keys that may have been used, accounts that are not in memory. */
 export interface LookUps {
   readonly keys: readonly { readonly accountId: AccountId; readonly idempotencyKey: IdempotencyKey }[];
   readonly accounts: readonly AccountId[];
@@ -105,29 +105,31 @@ export interface Findings {
   readonly accounts: readonly (AccountHead | null)[];
 }
 
-export interface CommitReply {
-  /** false: the writer was superseded, or this batch is committed already. `position` tells which. */
-  readonly applied: boolean;
-  readonly findings: Findings;
-}
+/** The two connections of a writer: a look-up may be under way beside a write. */
+export type StoreConnection = 'writes' | 'reads';
 
 /**
  * The ledger's storage, as one writer sees it.
  *
- * Every method rejects with a {@link StoreFailure} and nothing else. No call is made while another is under way.
+ * Every method rejects with a {@link StoreFailure} and nothing else. At most one write (claim, commit, position) and one
+ * look-up are under way at a time.
  */
 export interface LedgerStore {
   /** Takes the writer over: raises its epoch by one, and so fences whoever held it. */
   claim(writerId: number): Promise<WriterPosition>;
   /**
    * One durable, atomic write: advances the writer from `batch − 1` to `batch` under its epoch, and inserts.
-   * Failures: `refused` (nothing was written and the same batch will never be), `unknown` (written or not).
+   *
+   * Resolves to whether it was applied: if not, the writer was superseded, or this batch is committed already;
+   * `position` tells which. Failures: `refused` (nothing was written and the same batch will never be), `unknown`
+   * (written or not).
    */
-  commit(batch: Batch, lookUps: LookUps): Promise<CommitReply>;
-  lookUp(lookUps: LookUps): Promise<Findings>;
+  commit(batch: Batch): Promise<boolean>;
   position(writerId: number): Promise<WriterPosition>;
-  /** Gives up the connection; the next call uses a fresh one. Never rejects. */
-  reset(): Promise<void>;
+  /** Sees at least every batch whose commit had been answered when it was called. */
+  lookUp(lookUps: LookUps): Promise<Findings>;
+  /** Gives up a connection; the next call uses a fresh one. Never rejects. */
+  reset(connection: StoreConnection): Promise<void>;
 }
 
 /**

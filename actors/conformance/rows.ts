@@ -10,8 +10,6 @@ import {
 import type { Posting } from '../account/domain.ts';
 import type { Batch, PostedRow, RefusedRow, RequestFacts } from '../ports.ts';
 
-export const noLookUps = { keys: [], accounts: [] };
-
 export function newAccountId(): AccountId {
   return uuidV7<AccountId>(Date.now());
 }

@@ -1,27 +1,24 @@
 /**
- * The commit lane: one writer, one statement in flight, many accounts' commands in each.
+ * The commit lane: one writer, one batch in flight, many accounts' commands in each.
  *
  *     waiting ─look-up→ ready ─decide→ open batch ─statement→ flying batch ─reply→ committed
  *
  * W1 A statement is sent when the previous one has returned, with whatever is there: no linger, bounded size.
  * W2 Batch n is sent only after batch n − 1 is known to be committed, under the epoch of the claim.
- * W3 A command is decided only after a statement has looked its key up and seen every batch before its own.
+ * W3 A command is decided only after its key was looked up, in a state that holds every batch before its own.
  * W4 What the batch made true leaves the lane only after its commit (I4); the next statement is on its way by then.
  * W5 After an unknown outcome nothing is decided: the same batch is sent again until it is known to be committed, or
  *    the writer to be superseded. Time decides nothing here; it only paces the attempts.
  * W6 After a refused batch everything decided goes back, in order, and batches shrink until the culprit stands alone.
  *
- * Knows no SQL and no wire.
+ * Knows no SQL and no wire. How W3 comes about stands in look-ups.ts, how a batch is filled in assembler.ts.
  */
 import { transactionId } from '@local-plus/contracts';
-import { type AccountState, openedAccount } from '../account/domain.ts';
+import type { AccountState } from '../account/domain.ts';
 import {
   type Batch,
-  type CommitReply,
   type CommittedBatch,
-  type Findings,
   type LedgerStore,
-  type LookUps,
   type PostedRow,
   type RefusedRow,
   StoreFailure,
@@ -30,6 +27,7 @@ import {
 } from '../ports.ts';
 import type { Actor, Pending } from './actor.ts';
 import { Assembler, type AssemblerPorts, type Rows } from './assembler.ts';
+import { LookUps } from './look-ups.ts';
 
 export interface LanePorts extends Omit<AssemblerPorts, 'reload'> {
   readonly store: LedgerStore;
@@ -48,7 +46,6 @@ export type LaneState = 'starting' | 'running' | 'frozen' | 'superseded' | 'stop
 export class LaneCounters {
   batches = 0;
   commands = 0;
-  lookUpStatements = 0;
   refusals = 0;
   unknownOutcomes = 0;
   refusedStatements = 0;
@@ -56,15 +53,10 @@ export class LaneCounters {
   observe: ((commands: number, statementMs: number) => void) | null = null;
 }
 
-/** One statement's look-ups, and who waits for them. */
-interface Waiting {
-  readonly keys: readonly Pending[];
-  readonly loads: readonly Actor[];
-}
-
 export class Lane {
   readonly #ports: LanePorts;
   readonly #assembler: Assembler;
+  readonly #lookUps: LookUps;
   readonly counters = new LaneCounters();
   #state: LaneState = 'starting';
   #busy = false;
@@ -72,14 +64,21 @@ export class Lane {
   #epoch = 0;
   /** The last batch known to be committed. */
   #batch = 0;
-  #keys: Pending[] = [];
-  #loads: Actor[] = [];
   /** Commands per batch for now: halved by a refused statement, doubled by a committed one (W6). */
   #commandsMaxNow: number;
 
   constructor(ports: LanePorts) {
     this.#ports = ports;
     this.#assembler = new Assembler({ ...ports, reload: (actor) => this.load(actor) });
+    this.#lookUps = new LookUps({
+      ...ports,
+      wake: (actor) => this.#assembler.wake(actor),
+      found: () => this.#flush(),
+      failed: (actor) => {
+        actor.failReaders();
+        this.#empty(actor);
+      },
+    });
     this.#commandsMaxNow = ports.limits.batchCommandsMax;
   }
 
@@ -95,6 +94,10 @@ export class Lane {
     return this.#assembler.replaysTotal;
   }
 
+  get lookUpStatementsTotal(): number {
+    return this.#lookUps.statementsTotal;
+  }
+
   /** Takes the writer over. Tries, paced, until it succeeds or the lane is stopped. */
   start(): Promise<void> {
     return new Promise((started) => this.#claim(started, this.#ports.limits.backoffMs));
@@ -105,15 +108,14 @@ export class Lane {
     if (this.#state !== 'superseded') this.#state = 'stopped';
   }
 
-  /** A new command in its actor's mailbox: its key is looked up by the next statement. */
+  /** A new command in its actor's mailbox: its key is looked up. */
   lookUp(pending: Pending): void {
-    this.#keys.push(pending);
+    this.#lookUps.addKey(pending);
     this.#schedule();
   }
 
   load(actor: Actor): void {
-    actor.loading = true;
-    this.#loads.push(actor);
+    this.#lookUps.addLoad(actor);
     this.#schedule();
   }
 
@@ -130,54 +132,36 @@ export class Lane {
       },
       (cause) => {
         log.warn('the writer is not claimed yet', { writerId, cause: String(cause) });
-        store.reset().then(() => {
+        store.reset('writes').then(() => {
           timer.after(backoffMs, () => this.#claim(started, Math.min(backoffMs * 2, limits.backoffMsMax)));
         });
       },
     );
   }
 
+  /** Lets the requests of one moment share a look-up. */
   #schedule(): void {
-    if (this.#busy || this.#flushSoon || this.#state !== 'running') return;
+    if (this.#flushSoon || this.#state !== 'running') return;
     this.#flushSoon = true;
     this.#ports.timer.soon(() => {
       this.#flushSoon = false;
-      this.#flush();
+      this.#lookUps.flush();
     });
   }
 
-  /** W1: sends one statement, if there is anything to send and nothing under way. */
+  /** W1: sends one batch, if there is anything to send and none under way. */
   #flush(): void {
     if (this.#busy || this.#state !== 'running') return;
     this.#assembler.fill(this.#commandsMaxNow);
-    const writes = !this.#assembler.empty;
-    const waiting = this.#takeLookUps(writes);
-    if (!writes && waiting.keys.length === 0 && waiting.loads.length === 0) return;
+    if (this.#assembler.empty) return;
     this.#busy = true;
-    const lookUps: LookUps = { keys: waiting.keys.map(keyOf), accounts: waiting.loads.map(accountOf) };
-    if (!writes) {
-      this.counters.lookUpStatements++;
-      this.#ports.store.lookUp(lookUps).then(
-        (findings) => this.#lookedUp(findings, waiting),
-        (cause) => this.#lookUpFailed(cause, waiting),
-      );
-      return;
-    }
     const rows = this.#assembler.take();
     const batch = this.#batchOf(rows);
     const sentMs = this.#ports.clock.monotonicMs();
-    this.#ports.store.commit(batch, lookUps).then(
-      (reply) => this.#replied(reply, batch, rows, waiting, sentMs),
-      (cause) => this.#commitFailed(cause, batch, rows, waiting),
+    this.#ports.store.commit(batch).then(
+      (applied) => this.#replied(applied, batch, rows, sentMs),
+      (cause) => this.#commitFailed(cause, batch, rows),
     );
-  }
-
-  /** While a culprit is sought (W6), a statement carries either writes or a few look-ups. */
-  #takeLookUps(writes: boolean): Waiting {
-    const { batchCommandsMax, lookUpsMax } = this.#ports.limits;
-    const careful = this.#commandsMaxNow < batchCommandsMax;
-    const max = careful ? (writes ? 0 : this.#commandsMaxNow) : lookUpsMax;
-    return { keys: this.#keys.splice(0, max), loads: this.#loads.splice(0, max) };
   }
 
   #batchOf(rows: Rows): Batch {
@@ -185,21 +169,14 @@ export class Lane {
     return { writerId, epoch: this.#epoch, batch: this.#batch + 1, posted: rows.posted, refused: rows.refused };
   }
 
-  #lookedUp(findings: Findings, waiting: Waiting): void {
-    this.#busy = false;
-    this.#take(findings, waiting);
-    this.#flush();
-  }
-
-  #replied(reply: CommitReply, batch: Batch, rows: Rows, waiting: Waiting, sentMs: number): void {
-    if (!reply.applied) {
-      this.#unknown(`batch ${batch.batch} was not applied`, waiting);
+  #replied(applied: boolean, batch: Batch, rows: Rows, sentMs: number): void {
+    if (!applied) {
+      this.#freeze(`batch ${batch.batch} was not applied`);
       return this.#resolve(batch, rows, this.#ports.limits.backoffMs);
     }
     this.#busy = false;
     this.#advance(batch, rows);
     this.counters.observe?.(rows.pendings.length, this.#ports.clock.monotonicMs() - sentMs);
-    this.#take(reply.findings, waiting);
     this.#flush();
     this.#publish(batch, rows);
   }
@@ -230,46 +207,21 @@ export class Lane {
     }
   }
 
-  #take(found: Findings, waiting: Waiting): void {
-    for (const [index, actor] of waiting.loads.entries()) {
-      actor.load(found.accounts[index] ?? openedAccount);
-      this.#assembler.wake(actor);
-    }
-    for (const [index, pending] of waiting.keys.entries()) {
-      pending.found = found.keys[index] ?? null;
-      this.#assembler.wake(pending.actor);
-    }
-  }
-
-  #lookUpFailed(cause: unknown, waiting: Waiting): void {
+  #commitFailed(cause: unknown, batch: Batch, rows: Rows): void {
     if (!isRefused(cause)) {
-      this.#unknown(cause, waiting);
-      return this.#resolve(null, null, this.#ports.limits.backoffMs);
-    }
-    this.#busy = false;
-    const size = Math.max(waiting.keys.length, waiting.loads.length);
-    this.#shrink(size, cause);
-    if (size === 1) this.#abandon(waiting);
-    else this.#again(waiting);
-    this.#flush();
-  }
-
-  #commitFailed(cause: unknown, batch: Batch, rows: Rows, waiting: Waiting): void {
-    if (!isRefused(cause)) {
-      this.#unknown(cause, waiting);
+      this.#freeze(cause);
       return this.#resolve(batch, rows, this.#ports.limits.backoffMs);
     }
     this.#busy = false;
-    this.#again(waiting);
-    this.#batchRefused(cause, rows, waiting.keys.length + waiting.loads.length);
+    this.#batchRefused(cause, rows);
   }
 
   /** W6. Nothing was written: everything decided is undone, and a command that was alone is the culprit. */
-  #batchRefused(cause: StoreFailure, rows: Rows, lookUps: number): void {
+  #batchRefused(cause: StoreFailure, rows: Rows): void {
     const [culprit] = rows.pendings;
     this.#shrink(rows.pendings.length, cause);
     this.#assembler.putBack(rows);
-    if (culprit && rows.pendings.length === 1 && lookUps === 0) {
+    if (culprit && rows.pendings.length === 1) {
       const { requestId } = culprit.request.facts;
       this.#ports.log.error('a command was refused by the store', { requestId, cause: String(cause) });
       culprit.actor.shift();
@@ -285,39 +237,23 @@ export class Lane {
     this.#ports.log.warn('a statement was refused; batches shrink', { size, cause: String(cause) });
   }
 
-  /** Puts look-ups of a refused statement back in front. */
-  #again(waiting: Waiting): void {
-    this.#keys.unshift(...waiting.keys);
-    this.#loads.unshift(...waiting.loads);
-  }
-
-  /** W5: freezes the lane. Whatever is undecided is refused now instead of waiting for the store. */
-  #unknown(cause: unknown, waiting: Waiting): void {
+  /** W5. Whatever is undecided is refused now instead of waiting for the store. */
+  #freeze(cause: unknown): void {
     this.counters.unknownOutcomes++;
-    this.#ports.log.warn('the outcome of a statement is unknown; the lane is frozen', { cause: String(cause) });
+    this.#ports.log.warn('the outcome of a batch is unknown; the lane is frozen', { cause: String(cause) });
     if (this.#state === 'running') this.#state = 'frozen';
-    this.#abandon(waiting);
-    this.#abandon({ keys: this.#keys.splice(0), loads: this.#loads.splice(0) });
+    this.#lookUps.abandon();
     const { actors, pendings } = this.#assembler.clear();
     for (const actor of actors) this.#empty(actor);
     for (const pending of pendings) this.#ports.settle(pending, { type: 'unavailable' });
-  }
-
-  #abandon(waiting: Waiting): void {
-    for (const actor of waiting.loads) {
-      actor.loading = false;
-      actor.failReaders();
-      this.#empty(actor);
-    }
-    for (const pending of waiting.keys) this.#empty(pending.actor);
   }
 
   #empty(actor: Actor): void {
     for (const pending of actor.takeAll()) this.#ports.settle(pending, { type: 'unavailable' });
   }
 
-  /** W5. `batch` null: only look-ups were under way. */
-  #resolve(batch: Batch | null, rows: Rows | null, backoffMs: number): void {
+  /** W5. */
+  #resolve(batch: Batch, rows: Rows, backoffMs: number): void {
     this.#attempt(batch).then(
       (settled) => this.#resolved(settled, batch, rows),
       (cause) => {
@@ -329,59 +265,46 @@ export class Lane {
     );
   }
 
-  #resolved(settled: 'committed' | StoreFailure | 'superseded', batch: Batch | null, rows: Rows | null): void {
+  #resolved(settled: 'committed' | StoreFailure | 'superseded', batch: Batch, rows: Rows): void {
     if (settled === 'superseded') return this.#lost(rows);
     this.#busy = false;
     if (this.#state === 'frozen') this.#state = 'running';
-    this.#ports.log.info('the outcome is known; the lane goes on', { batch: batch?.batch ?? this.#batch });
-    if (batch && rows) {
-      if (settled !== 'committed') return this.#batchRefused(settled, rows, 0);
-      this.#advance(batch, rows);
-      this.#publish(batch, rows);
-    }
+    this.#ports.log.info('the outcome is known; the lane goes on', { batch: batch.batch });
+    if (settled !== 'committed') return this.#batchRefused(settled, rows);
+    this.#advance(batch, rows);
+    this.#publish(batch, rows);
+    this.#lookUps.flush();
     this.#flush();
   }
 
-  async #attempt(batch: Batch | null): Promise<'committed' | StoreFailure | 'superseded'> {
+  async #attempt(batch: Batch): Promise<'committed' | StoreFailure | 'superseded'> {
     const { store, writerId, log } = this.#ports;
-    await store.reset();
-    if (batch) {
-      try {
-        const reply = await store.commit(batch, { keys: [], accounts: [] });
-        if (reply.applied) return 'committed';
-      } catch (cause) {
-        if (isRefused(cause)) return cause;
-        throw cause;
-      }
+    await store.reset('writes');
+    try {
+      if (await store.commit(batch)) return 'committed';
+    } catch (cause) {
+      if (isRefused(cause)) return cause;
+      throw cause;
     }
     const position = await store.position(writerId);
     if (position.epoch !== this.#epoch) return 'superseded';
-    const expected = batch?.batch ?? this.#batch;
-    if (position.batch === expected) return 'committed';
+    if (position.batch === batch.batch) return 'committed';
     // Nobody but this epoch advances the batch: another count means that the table was changed by hand.
-    log.error('the writer stands at an impossible batch', { expected, found: position.batch });
+    log.error('the writer stands at an impossible batch', { expected: batch.batch, found: position.batch });
     return 'superseded';
   }
 
-  #lost(rows: Rows | null): void {
+  #lost(rows: Rows): void {
     this.#state = 'superseded';
     this.#ports.log.error('superseded: another process owns this writer now', { writerId: this.#ports.writerId });
     this.#giveUp(rows);
     this.#ports.superseded();
   }
 
-  #giveUp(rows: Rows | null): void {
+  #giveUp(rows: Rows): void {
     this.#busy = false;
-    for (const pending of rows?.pendings ?? []) this.#ports.settle(pending, { type: 'unavailable' });
+    for (const pending of rows.pendings) this.#ports.settle(pending, { type: 'unavailable' });
   }
-}
-
-function keyOf(pending: Pending): LookUps['keys'][number] {
-  return pending.request.facts;
-}
-
-function accountOf(actor: Actor): Actor['accountId'] {
-  return actor.accountId;
 }
 
 function isRefused(cause: unknown): cause is StoreFailure {

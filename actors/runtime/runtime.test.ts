@@ -287,7 +287,7 @@ describe('the bounds of the runtime', () => {
     const account = newAccountId();
     const states = await Promise.all(Array.from({ length: 20 }, () => runtime.read(account)));
     assert.ok(states.every((state) => state?.version === 0));
-    assert.equal(runtime.status.counters.lookUpStatements, 1);
+    assert.equal(runtime.status.lookUpStatements, 1);
   });
 
   it('stops gracefully: what is accepted is answered, what comes later is refused', async () => {

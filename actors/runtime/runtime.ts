@@ -34,6 +34,7 @@ export interface RuntimeStatus {
   readonly epoch: number;
   readonly batch: number;
   readonly replays: number;
+  readonly lookUpStatements: number;
   readonly counters: LaneCounters;
 }
 
@@ -74,6 +75,7 @@ export class Runtime {
       actorsEvicted: this.#directory.evictedTotal,
       pending: this.#pendings.size,
       replays: this.#lane.replaysTotal,
+      lookUpStatements: this.#lane.lookUpStatementsTotal,
       counters: this.#lane.counters,
       ...this.#lane.position,
     };
@@ -130,7 +132,8 @@ export class Runtime {
     for (const pending of [...this.#pendings]) pending.answer({ type: 'unavailable' });
     this.#pendings.clear();
     for (const actor of this.#directory.all()) actor.failReaders();
-    await store.reset();
+    await store.reset('writes');
+    await store.reset('reads');
   }
 
   #settle(pending: Pending, outcome: Outcome): void {

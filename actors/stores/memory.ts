@@ -7,7 +7,6 @@ import { type AccountId, limits, transactionId } from '@local-plus/contracts';
 import {
   type AccountHead,
   type Batch,
-  type CommitReply,
   type Findings,
   type LedgerStore,
   type LookUps,
@@ -25,7 +24,7 @@ export class MemoryLedger {
   connect(): LedgerStore {
     return {
       claim: async (writerId) => this.#claim(writerId),
-      commit: async (batch, lookUps) => this.#commit(batch, lookUps),
+      commit: async (batch) => this.#commit(batch),
       lookUp: async (lookUps) => this.#lookUp(lookUps),
       position: async (writerId) => this.#position(writerId),
       reset: async () => undefined,
@@ -52,10 +51,9 @@ export class MemoryLedger {
     return position;
   }
 
-  #commit(batch: Batch, lookUps: LookUps): CommitReply {
-    const findings = this.#lookUp(lookUps);
+  #commit(batch: Batch): boolean {
     const position = this.#position(batch.writerId);
-    if (position.epoch !== batch.epoch || position.batch !== batch.batch - 1) return { applied: false, findings };
+    if (position.epoch !== batch.epoch || position.batch !== batch.batch - 1) return false;
     this.#check(batch);
     this.#writers.set(batch.writerId, { epoch: batch.epoch, batch: batch.batch });
     for (const [place, row] of batch.posted.entries()) {
@@ -71,7 +69,7 @@ export class MemoryLedger {
     for (const row of batch.refused) {
       this.#byKey.set(`${row.facts.accountId} ${row.facts.idempotencyKey}`, { ...row, type: 'refused' });
     }
-    return { applied: true, findings };
+    return true;
   }
 
   /** What the tables' constraints would refuse; before anything is written. */

@@ -119,18 +119,18 @@ export class Stage {
       claim: (writerId) => through(() => store.claim(writerId)),
       position: (writerId) => through(() => store.position(writerId)),
       lookUp: (lookUps) => through(() => store.lookUp(lookUps)),
-      commit: (batch, lookUps) => through(() => this.#commit(store, batch, lookUps)),
-      reset: () => store.reset(),
+      commit: (batch) => through(() => this.#commit(store, batch)),
+      reset: (connection) => store.reset(connection),
     };
   }
 
-  #commit(store: LedgerStore, batch: Batch, lookUps: Parameters<LedgerStore['commit']>[1]) {
+  #commit(store: LedgerStore, batch: Batch): Promise<boolean> {
     this.commits++;
     this.commandsPerBatch.push(batch.posted.length + batch.refused.length);
     if (batch.posted.some((row) => row.facts.idempotencyKey === this.poison)) {
       throw new StoreFailure('refused', 'poison');
     }
-    return store.commit(batch, lookUps);
+    return store.commit(batch);
   }
 }
 

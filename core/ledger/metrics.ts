@@ -31,7 +31,11 @@ export function registerLedgerMetrics(registry: Registry, runtime: Runtime): voi
     ['ledger_commands_total', 'Committed commands, refusals included.', () => runtime.status.counters.commands],
     ['ledger_refusals_total', 'Commands that the account refused.', () => runtime.status.counters.refusals],
     ['ledger_replays_total', 'Commands answered from the ledger by their key.', () => runtime.status.replays],
-    ['ledger_look_up_statements_total', 'Statements without a write.', () => runtime.status.counters.lookUpStatements],
+    [
+      'ledger_look_up_statements_total',
+      'Statements that look up keys and accounts.',
+      () => runtime.status.lookUpStatements,
+    ],
     ['ledger_unknown_outcomes_total', 'Statements without a reply.', () => runtime.status.counters.unknownOutcomes],
     ['ledger_refused_statements_total', 'Statements refused whole.', () => runtime.status.counters.refusedStatements],
     ['ledger_writer_epoch', 'The epoch under which this process writes.', () => runtime.status.epoch],

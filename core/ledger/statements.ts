@@ -1,5 +1,5 @@
 /**
- * The ledger's statements, and how a batch becomes their parameters. SQL only; what they mean stands in `store.ts`.
+ * The ledger's statements, and how a batch or its look-ups become their parameters. SQL only; what they mean stands in `store.ts`.
  *
  * A batch is one statement with one array per column: its text never changes, so it is prepared once, and a batch of
  * 1,000 costs one round trip. The arrays are written here as Postgres array literals, which is cheaper than the
@@ -8,31 +8,24 @@
 import type { Batch, LookUps, PostedRow, RefusedRow } from '@local-plus/actors';
 
 /** Look-ups as one result set: `what` says which, `n` (from 1) which question is answered. Nothing found: no row. */
-function lookUpSelects(first: number): string {
-  const accounts = `$${first}::uuid[]`;
-  const keyAccounts = `$${first + 1}::uuid[]`;
-  const keys = `$${first + 2}::text[]`;
-  return `
+export const lookUpStatement = `
 select 1 as what, q.n::int as n, t.version, t.amount, t.balance_delta, t.balance_after, t.held_after,
   (extract(epoch from t.occurred_at) * 1000)::bigint as occurred_ms, t.contra_account_id, t.program_id,
   t.correlation_id, t.kind::text as kind, encode(t.request_hash, 'hex') as request_hash, t.seq, null::text as code,
   t.reference, t.metadata::text as metadata, t.traceparent
-from unnest(${keyAccounts}, ${keys}) with ordinality as q(account_id, key, n),
+from unnest($2::uuid[], $3::text[]) with ordinality as q(account_id, key, n),
   lateral (select * from transactions where account_id = q.account_id and idempotency_key = q.key limit 1) as t
 union all
 select 2, q.n::int, r.version, r.amount, null, r.balance, r.held,
   (extract(epoch from r.occurred_at) * 1000)::bigint, null, r.program_id,
   r.correlation_id, r.kind::text, encode(r.request_hash, 'hex'), r.seq, r.code, null, null, null
-from unnest(${keyAccounts}, ${keys}) with ordinality as q(account_id, key, n),
+from unnest($2::uuid[], $3::text[]) with ordinality as q(account_id, key, n),
   lateral (select * from refusals where account_id = q.account_id and idempotency_key = q.key limit 1) as r
 union all
 select 3, q.n::int, t.version, null, null, t.balance_after, t.held_after,
   (extract(epoch from t.occurred_at) * 1000)::bigint, null, null, null, null, null, null, null, null, null, null
-from unnest(${accounts}) with ordinality as q(account_id, n),
+from unnest($1::uuid[]) with ordinality as q(account_id, n),
   lateral (select * from transactions where account_id = q.account_id order by version desc limit 1) as t`;
-}
-
-export const lookUpStatement = lookUpSelects(1);
 
 /**
  * Everything hangs on the fence: without its row, nothing is inserted. `seq` is put together here: writer (10 bits),
@@ -65,12 +58,7 @@ with fence as (
     with ordinality as r(account_id, amount, balance, held, version, occurred_ms, program_id, correlation_id, kind, code,
       request_hash, idempotency_key, place)
 )
-select 0 as what, 0 as n, null::bigint as version, null::bigint as amount, null::bigint as balance_delta,
-  null::bigint as balance_after, null::bigint as held_after, null::bigint as occurred_ms, null::uuid as contra_account_id,
-  null::uuid as program_id, null::uuid as correlation_id, null::text as kind, null::text as request_hash,
-  seq_base as seq, null::text as code, null::text as reference, null::text as metadata, null::text as traceparent
-from fence
-union all ${lookUpSelects(32)}`;
+select seq_base from fence`;
 
 export const claimStatement = `
 insert into writers (id, epoch, batch) values ($1::smallint, 1, 0)
@@ -79,14 +67,13 @@ returning epoch, batch`;
 
 export const positionStatement = 'select epoch, batch from writers where id = $1::smallint';
 
-export function commitParameters(batch: Batch, lookUps: LookUps): string[] {
+export function commitParameters(batch: Batch): string[] {
   return [
     String(batch.writerId),
     String(batch.epoch),
     String(batch.batch),
     ...postedColumns(batch.posted),
     ...refusedColumns(batch.refused),
-    ...lookUpParameters(lookUps),
   ];
 }
 

@@ -1,5 +1,6 @@
 /**
- * The ledger's storage on Postgres: one dedicated connection, one statement at a time, every write a single statement.
+ * The ledger's storage on Postgres: one connection for writes, one for look-ups, one statement at a time on each, every
+ * write a single statement.
  *
  * The fence row decides: a batch is applied if and only if the writer's row went from `batch − 1` to `batch` under its
  * epoch, in the same statement as the inserts. A second connection's statement waits for the row and then finds it
@@ -10,11 +11,11 @@
 import {
   type AccountHead,
   type Batch,
-  type CommitReply,
   type Findings,
   type LedgerStore,
   type LookUps,
   type RefusalCode,
+  type StoreConnection,
   type StoredOutcome,
   StoreFailure,
   type TransactionKind,
@@ -57,7 +58,7 @@ const REFUSED_CLASSES = new Set(['21', '22', '23', '54']);
 
 /** A line of the look-ups' result set; `bigint` arrives as text here, as a number from the pool. */
 export interface FoundRow {
-  readonly what: 0 | 1 | 2 | 3;
+  readonly what: 1 | 2 | 3;
   readonly n: number;
   readonly version: string | number;
   readonly amount: string | number;
@@ -84,44 +85,44 @@ interface PositionRow {
 
 export class PostgresLedgerStore implements LedgerStore {
   readonly #options: PostgresStoreOptions;
-  #sql: postgres.Sql | null = null;
+  readonly #connections = new Map<StoreConnection, postgres.Sql>();
 
   constructor(options: PostgresStoreOptions) {
     this.#options = options;
   }
 
   async claim(writerId: number): Promise<WriterPosition> {
-    const [row] = await this.#run<PositionRow>(claimStatement, [String(writerId)]);
+    const [row] = await this.#run<PositionRow>('writes', claimStatement, [String(writerId)]);
     if (!row) throw new StoreFailure('unknown', 'the claim returned no row');
     return positionFrom(row);
   }
 
   async position(writerId: number): Promise<WriterPosition> {
-    const [row] = await this.#run<PositionRow>(positionStatement, [String(writerId)]);
+    const [row] = await this.#run<PositionRow>('writes', positionStatement, [String(writerId)]);
     return row ? positionFrom(row) : { epoch: 0, batch: 0 };
   }
 
-  async commit(batch: Batch, lookUps: LookUps): Promise<CommitReply> {
-    const rows = await this.#run<FoundRow>(commitStatement, commitParameters(batch, lookUps));
-    return { applied: rows.some((row) => row.what === 0), findings: findingsFrom(rows, lookUps) };
+  async commit(batch: Batch): Promise<boolean> {
+    const rows = await this.#run('writes', commitStatement, commitParameters(batch));
+    return rows.length === 1;
   }
 
   async lookUp(lookUps: LookUps): Promise<Findings> {
-    return findingsFrom(await this.#run<FoundRow>(lookUpStatement, lookUpParameters(lookUps)), lookUps);
+    return findingsFrom(await this.#run<FoundRow>('reads', lookUpStatement, lookUpParameters(lookUps)), lookUps);
   }
 
-  async reset(): Promise<void> {
-    const sql = this.#sql;
-    this.#sql = null;
-    if (sql === null) return;
+  async reset(connection: StoreConnection): Promise<void> {
+    const sql = this.#connections.get(connection);
+    this.#connections.delete(connection);
+    if (sql === undefined) return;
     // A dead peer may never acknowledge the close: the connection is then left to the kernel's own time-outs.
     await Promise.race([sql.end({ timeout: 0 }), new Promise((resolve) => setTimeout(resolve, CLOSE_MS_MAX).unref())]);
   }
 
-  async #run<Row>(statement: string, parameters: string[]): Promise<readonly Row[]> {
+  async #run<Row>(connection: StoreConnection, statement: string, parameters: string[]): Promise<readonly Row[]> {
     const { replyTimeoutMs } = this.#options;
-    this.#sql ??= this.#connect();
-    const query = this.#sql.unsafe<Row[]>(statement, parameters, { prepare: true });
+    const sql = this.#connections.get(connection) ?? this.#connect(connection);
+    const query = sql.unsafe<(Row & object)[]>(statement, parameters, { prepare: true });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`no reply within ${replyTimeoutMs} ms`)), replyTimeoutMs);
@@ -139,9 +140,9 @@ export class PostgresLedgerStore implements LedgerStore {
    * The planner's choices are fixed: the inner side of every look-up is an index scan, also while the tables are empty
    * and their statistics say that a sequential scan would do.
    */
-  #connect(): postgres.Sql {
+  #connect(connection: StoreConnection): postgres.Sql {
     const { databaseUrl, statementTimeoutMs, connectTimeoutS } = this.#options;
-    return postgres(databaseUrl, {
+    const sql = postgres(databaseUrl, {
       max: 1,
       idle_timeout: 0,
       max_lifetime: null,
@@ -161,6 +162,8 @@ export class PostgresLedgerStore implements LedgerStore {
         enable_bitmapscan: 'off',
       } as Record<string, string | number>,
     });
+    this.#connections.set(connection, sql);
+    return sql;
   }
 }
 
@@ -181,7 +184,7 @@ function findingsFrom(rows: readonly FoundRow[], lookUps: LookUps): Findings {
   for (const row of rows) {
     const index = row.n - 1;
     if (row.what === 3) accounts[index] = headFrom(row);
-    else if (row.what !== 0) keys[index] = outcomeFrom(row, lookUps.keys[index] as LookUps['keys'][number]);
+    else keys[index] = outcomeFrom(row, lookUps.keys[index] as LookUps['keys'][number]);
   }
   return { keys, accounts };
 }

@@ -74,13 +74,13 @@ class Writer {
     const { writerId } = this;
     this.#batch++;
     const batch = { writerId, epoch: this.#epoch, batch: this.#batch, posted, refused: [] };
-    const { applied } = await this.#store.commit(batch, { keys: [], accounts: [] });
+    const applied = await this.#store.commit(batch);
     assert.ok(applied);
     return { writerId, batch: this.#batch, posted };
   }
 
   close(): Promise<void> {
-    return this.#store.reset();
+    return this.#store.reset('writes');
   }
 
   get accounts(): ReadonlyMap<AccountId, number> {

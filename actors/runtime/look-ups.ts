@@ -1,0 +1,129 @@
+/**
+ * What commands wait for before they can be decided: whether their key was used, and their account's state.
+ *
+ * One statement in flight, with whatever has come together meanwhile; it runs beside the lane's commits, on a connection
+ * of its own. W3 still holds: a key on its way is known to its actor and never looked up twice, and whatever left its
+ * actor was committed before, so a look-up sent later sees it.
+ *
+ * A failed look-up harms nobody's money: who waited is told `unavailable`, and the next one starts on a fresh connection.
+ */
+import { openedAccount } from '../account/domain.ts';
+import { type Findings, type LedgerStore, type Log, type LookUps as Questions, StoreFailure } from '../ports.ts';
+import type { Actor, Pending } from './actor.ts';
+import type { RuntimeLimits } from './limits.ts';
+
+export interface LookUpPorts {
+  readonly store: LedgerStore;
+  readonly log: Log;
+  readonly limits: RuntimeLimits;
+  /** The actor may be able to go on. */
+  readonly wake: (actor: Actor) => void;
+  /** The commands of these actors can go on: called once per reply. */
+  readonly found: () => void;
+  /** Nobody will find out for this actor now: its waiting commands are to be refused. */
+  readonly failed: (actor: Actor) => void;
+}
+
+/** One statement's look-ups, and who waits for them. */
+interface Flight {
+  readonly keys: readonly Pending[];
+  readonly loads: readonly Actor[];
+}
+
+export class LookUps {
+  readonly #ports: LookUpPorts;
+  #keys: Pending[] = [];
+  #loads: Actor[] = [];
+  #flight: Flight | null = null;
+  /** Look-ups per statement for now: halved by a refused statement, until the culprit stands alone. */
+  #maxNow: number;
+  statementsTotal = 0;
+
+  constructor(ports: LookUpPorts) {
+    this.#ports = ports;
+    this.#maxNow = ports.limits.lookUpsMax;
+  }
+
+  addKey(pending: Pending): void {
+    this.#keys.push(pending);
+  }
+
+  addLoad(actor: Actor): void {
+    actor.loading = true;
+    this.#loads.push(actor);
+  }
+
+  /** W1: sends what waits, unless a statement is under way. */
+  flush(): void {
+    if (this.#flight !== null || (this.#keys.length === 0 && this.#loads.length === 0)) return;
+    const flight: Flight = { keys: this.#keys.splice(0, this.#maxNow), loads: this.#loads.splice(0, this.#maxNow) };
+    this.#flight = flight;
+    this.statementsTotal++;
+    const questions: Questions = { keys: flight.keys.map(keyOf), accounts: flight.loads.map(accountOf) };
+    this.#ports.store.lookUp(questions).then(
+      (findings) => this.#replied(flight, findings),
+      (cause) => this.#failed(flight, cause),
+    );
+  }
+
+  /** Gives up whoever waits; a statement under way may still bring its answer. */
+  abandon(): void {
+    const { keys, loads } = this.#flight ?? { keys: [], loads: [] };
+    this.#giveUp({ keys: this.#keys.splice(0), loads: this.#loads.splice(0) });
+    for (const pending of keys) this.#ports.failed(pending.actor);
+    for (const actor of loads) this.#ports.failed(actor);
+  }
+
+  #replied(flight: Flight, findings: Findings): void {
+    this.#flight = null;
+    this.#maxNow = Math.min(this.#maxNow * 2, this.#ports.limits.lookUpsMax);
+    for (const [index, actor] of flight.loads.entries()) {
+      actor.load(findings.accounts[index] ?? openedAccount);
+      this.#ports.wake(actor);
+    }
+    for (const [index, pending] of flight.keys.entries()) {
+      pending.found = findings.keys[index] ?? null;
+      this.#ports.wake(pending.actor);
+    }
+    this.flush();
+    this.#ports.found();
+  }
+
+  #failed(flight: Flight, cause: unknown): void {
+    const size = Math.max(flight.keys.length, flight.loads.length);
+    if (cause instanceof StoreFailure && cause.outcome === 'refused') {
+      this.#ports.log.warn('a look-up was refused', { size, cause: String(cause) });
+      this.#flight = null;
+      if (size > 1) {
+        this.#maxNow = Math.ceil(size / 2);
+        this.#keys.unshift(...flight.keys);
+        this.#loads.unshift(...flight.loads);
+      } else {
+        this.#giveUp(flight);
+      }
+      return this.flush();
+    }
+    this.#ports.log.warn('a look-up failed', { size, cause: String(cause) });
+    this.#giveUp(flight);
+    this.#ports.store.reset('reads').then(() => {
+      this.#flight = null;
+      this.flush();
+    });
+  }
+
+  #giveUp(flight: Flight): void {
+    for (const actor of flight.loads) {
+      actor.loading = false;
+      this.#ports.failed(actor);
+    }
+    for (const pending of flight.keys) this.#ports.failed(pending.actor);
+  }
+}
+
+function keyOf(pending: Pending): Questions['keys'][number] {
+  return pending.request.facts;
+}
+
+function accountOf(actor: Actor): Actor['accountId'] {
+  return actor.accountId;
+}
