@@ -1,5 +1,5 @@
 /** The public catalog of gift cards, as it stands on the wire. */
-import { z } from 'zod';
+import * as z from 'zod';
 import * as fields from './fields.ts';
 
 export const createCatalogItem = z.strictObject({

@@ -2,7 +2,7 @@
  * The events, each with its version. One envelope; `data` carries the state that consumers need, so that none has to
  * ask back. Keyed by account id on Kafka; per account in version order. Never personal data.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import * as fields from './fields.ts';
 import { transactionKinds } from './wallets.ts';
 

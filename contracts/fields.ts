@@ -2,7 +2,7 @@
  * The fields that several resources share. A schema is written once; types, validation at the edge and in core, and
  * OpenAPI come from it.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from './limits.ts';
 
 /** Text that people wrote: well-formed Unicode without control characters. */

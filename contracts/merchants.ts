@@ -1,5 +1,5 @@
 /** Merchants, their API keys and their programs, as they stand on the wire. */
-import { z } from 'zod';
+import * as z from 'zod';
 import * as fields from './fields.ts';
 import { limits } from './limits.ts';
 

@@ -3,7 +3,7 @@
  * `--check` it fails when the file is not what would be written.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import * as catalog from './catalog.ts';
 import * as merchants from './merchants.ts';
 import { type ProblemCode, problemMediaType, problemSchema, problemTable } from './problems.ts';

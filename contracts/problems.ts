@@ -5,7 +5,7 @@
  * the same Idempotency-Key, may succeed), `request_id`, and `errors` for input. The public words never contain the
  * text of an exception.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 interface ProblemRow {
   readonly status: number;

@@ -1,5 +1,5 @@
 /** Wallets, their balance and their transactions, as they stand on the wire. */
-import { z } from 'zod';
+import * as z from 'zod';
 import * as fields from './fields.ts';
 
 export const createWallet = z.strictObject({

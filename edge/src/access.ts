@@ -4,7 +4,7 @@
  * RFC 6750 §3 (Bearer challenge), RFC 9110 §15.5.4 (403), and draft-ietf-httpapi-idempotency-key-header for
  * `Idempotency-Key`.
  */
-import { isUuid, parseIdempotencyKey, type Route, validateQuery } from '@local-plus/contracts';
+import { allows, isUuid, parseIdempotencyKey, type Route, validateQuery } from '@local-plus/contracts';
 import { refuse, type Step } from './exchange.ts';
 
 /** 401 unless an API key vouches for the caller. */
@@ -16,7 +16,7 @@ export const requireCaller: Step = (exchange) =>
 /** 403 unless the key has the route's scope. */
 export function requireScope(route: Pick<Route, 'scope'>): Step {
   return (exchange) =>
-    route.scope !== null && !exchange.grant?.scopes.includes(route.scope)
+    !allows(exchange.grant?.scopes ?? [], route.scope)
       ? refuse(exchange, 'forbidden', { detail: `The API key lacks the scope ${route.scope}.` })
       : undefined;
 }
