@@ -15,6 +15,8 @@ export const edgeLimits = {
   cellsMax: 4_096,
   /** How long the shared counter may take before the isolate's own counts instead. */
   counterBudgetMs: 1_000,
+  /** How long the isolate turns an address away on the shared counter's last word. */
+  refusedMemoMs: 1_000,
   /** How long an idle counter object keeps its row. */
   counterIdleMs: 80_000,
 

@@ -46,6 +46,26 @@ describe('the shared counter', () => {
     assert.deepEqual(troubles, ['counter_away']);
   });
 
+  it('is not asked again while its refusal holds, and is when a token may be there', async () => {
+    let asked = 0;
+    const { limiter } = limiterOver(async () => {
+      asked++;
+      return { allowed: asked > 3, remaining: 0, resetMs: asked === 1 ? 400 : 30_000, atMs: nowMs };
+    });
+    const told = async (atMs: number) => {
+      const { allowed, resetMs } = await limiter.take('a', 1, atMs);
+      return [allowed, resetMs, asked];
+    };
+    assert.deepEqual(await told(nowMs), [false, 400, 1]);
+    assert.deepEqual(await told(nowMs + 399), [false, 1, 1]);
+    assert.deepEqual(await told(nowMs + 400), [false, 30_000, 2]);
+    assert.deepEqual(await told(nowMs + 400 + edgeLimits.refusedMemoMs - 1), [false, 29_001, 2]);
+    assert.deepEqual(await told(nowMs + 400 + edgeLimits.refusedMemoMs), [false, 30_000, 3]);
+    await limiter.giveBack('a', counted);
+    assert.deepEqual(await told(nowMs + 1_500), [true, 30_000, 4]);
+    assert.equal((await limiter.take('b', 1, nowMs)).allowed, true);
+  });
+
   it('gets back what it counted, the stand-in what that counted', async () => {
     let givenBack = 0;
     let isAway = true;

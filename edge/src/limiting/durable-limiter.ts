@@ -4,7 +4,11 @@
  * When the object throws, or is later than `counterBudgetMs`, the isolate's memory counts instead, and the trouble is
  * reported. So the limit never fails open (each isolate still admits no more than the limit) and never fails closed
  * (an outage of the counter refuses nobody who keeps to it).
+ *
+ * A refusal is remembered by the isolate until the next token, for `refusedMemoMs` at most: a flood from one address is
+ * turned away here, and costs its object one question in that time.
  */
+import { LRUCache } from 'lru-cache';
 import { withDeadline } from '../deadline.ts';
 import { edgeLimits } from '../limits.ts';
 import type { Ports } from '../ports.ts';
@@ -20,6 +24,7 @@ export class DurableLimiter<Id> implements RateLimiter {
   readonly #counters: Counters<Id>;
   readonly #standIn: RateLimiter;
   readonly #report: Ports['report'];
+  readonly #refused = new LRUCache<string, { untilMs: number; freeAtMs: number }>({ max: edgeLimits.windowsMax });
 
   constructor(counters: Counters<Id>, standIn: RateLimiter, report: Ports['report']) {
     this.#counters = counters;
@@ -28,8 +33,14 @@ export class DurableLimiter<Id> implements RateLimiter {
   }
 
   async take(key: string, limit: number, nowMs: number): Promise<Take> {
+    const refused = this.#refused.get(key);
+    if (refused && nowMs < refused.untilMs) {
+      return { allowed: false, remaining: 0, resetMs: refused.freeAtMs - nowMs, atMs: nowMs };
+    }
     try {
-      return await withDeadline(edgeLimits.counterBudgetMs, this.#counterOf(key).take(limit), late);
+      const take = await withDeadline(edgeLimits.counterBudgetMs, this.#counterOf(key).take(limit), late);
+      if (!take.allowed) this.#remember(key, take, nowMs);
+      return take;
     } catch (cause) {
       this.#report('counter_away', cause);
       return { ...(await this.#standIn.take(key, limit, nowMs)), standIn: true };
@@ -37,12 +48,18 @@ export class DurableLimiter<Id> implements RateLimiter {
   }
 
   async giveBack(key: string, take: Take): Promise<void> {
+    this.#refused.delete(key);
     if (take.standIn) return this.#standIn.giveBack(key, take);
     try {
       await withDeadline(edgeLimits.counterBudgetMs, this.#counterOf(key).giveBack(take.atMs), late);
     } catch (cause) {
       this.#report('counter_away', cause);
     }
+  }
+
+  #remember(key: string, take: Take, nowMs: number): void {
+    const untilMs = nowMs + Math.min(take.resetMs, edgeLimits.refusedMemoMs);
+    this.#refused.set(key, { untilMs, freeAtMs: nowMs + take.resetMs });
   }
 
   #counterOf(key: string): ReturnType<Counters<Id>['get']> {
