@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type Outcome, Runtime } from '@local-plus/actors';
 import { type AccountId, type IdempotencyKey, type ProgramId, type RequestId, uuidV7 } from '@local-plus/contracts';
+import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { PostgresLedgerStore, storeDefaults } from './store.ts';
 
@@ -16,14 +17,8 @@ const TRIES_MAX = 2_000;
 function connect(database: TestDatabase, writerId: number): Runtime {
   return new Runtime({
     store: new PostgresLedgerStore({ databaseUrl: database.url, ...storeDefaults }),
-    clock: { nowMs: Date.now, monotonicMs: () => performance.now() },
-    timer: {
-      after: (delayMs, run) => {
-        const timer = setTimeout(run, delayMs);
-        return () => clearTimeout(timer);
-      },
-      soon: (run) => setImmediate(run),
-    },
+    clock: systemClock,
+    timer: systemTimer,
     log: quiet,
     writerId,
   });

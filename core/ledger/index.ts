@@ -8,6 +8,7 @@ import type { AccountId } from '@local-plus/contracts';
 import type { Registry } from 'prom-client';
 import { type Handlers, ProblemError } from '../platform/http/index.ts';
 import type { Database } from '../platform/postgres/index.ts';
+import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { type AccountDirectory, ledgerHandlers } from './handler.ts';
 import { registerLedgerMetrics } from './metrics.ts';
 import { LedgerReads } from './reads.ts';
@@ -54,14 +55,8 @@ export function createLedger(options: LedgerOptions): Ledger {
   const { databaseUrl, writerId, log, committed, superseded, limits } = options;
   const runtime = new Runtime({
     store: new PostgresLedgerStore({ databaseUrl, ...storeDefaults }),
-    clock: { nowMs: Date.now, monotonicMs: () => performance.now() },
-    timer: {
-      after: (delayMs, run) => {
-        const timer = setTimeout(run, delayMs);
-        return () => clearTimeout(timer);
-      },
-      soon: (run) => setImmediate(run),
-    },
+    clock: systemClock,
+    timer: systemTimer,
     log,
     writerId,
     committed,

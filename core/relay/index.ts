@@ -10,6 +10,7 @@ import {
   createProducer,
   type KafkaOptions,
 } from '../platform/kafka/index.ts';
+import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { checkRelayLimits, type RelayLimits, relayLimits } from './limits.ts';
 import { registerRelayMetrics } from './metrics.ts';
 import { Relay, type RelayStatus } from './relay.ts';
@@ -61,14 +62,8 @@ export function createRelay(options: RelayOptions): RelayService {
     writerId,
     store: new PostgresRelayStore(databaseUrl),
     producer,
-    clock: { nowMs: Date.now, monotonicMs: () => performance.now() },
-    timer: {
-      after: (delayMs, run) => {
-        const timer = setTimeout(run, delayMs);
-        return () => clearTimeout(timer);
-      },
-      soon: (run) => setImmediate(run),
-    },
+    clock: systemClock,
+    timer: systemTimer,
     random: Math.random,
     log,
     limits,

@@ -2,6 +2,7 @@
  * The relay between a real Postgres and a real Kafka, either of which may be gone: every transaction arrives, per
  * account in version order and without gaps once doubles are removed (I5), under the id that the ledger gives it.
  */
+
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,6 +22,7 @@ import {
 import { Registry } from 'prom-client';
 import { PostgresLedgerStore, storeDefaults } from '../ledger/store.ts';
 import { createProducer } from '../platform/kafka/index.ts';
+import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { type ReceivedRecord, readTopic, startBroker, type TestBroker } from '../test/kafka.ts';
 import { createRelay, type RelayService } from './index.ts';
@@ -212,14 +214,8 @@ describe('the relay on real parts', () => {
       writerId: writer.writerId,
       store,
       producer: createProducer({ brokers: broker.brokers, clientId: 'dying', log: quiet }),
-      clock: { nowMs: Date.now, monotonicMs: () => performance.now() },
-      timer: {
-        after: (delayMs, run) => {
-          const timer = setTimeout(run, delayMs);
-          return () => clearTimeout(timer);
-        },
-        soon: (run) => setImmediate(run),
-      },
+      clock: systemClock,
+      timer: systemTimer,
       random: Math.random,
       log: quiet,
       limits: relayLimits,

@@ -1,0 +1,12 @@
+/** The clock and the timer of this process, behind the ports of actors. */
+import type { Clock, Timer } from '@local-plus/actors';
+
+export const systemClock: Clock = { nowMs: Date.now, monotonicMs: () => performance.now() };
+
+export const systemTimer: Timer = {
+  after: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+  soon: (run) => setImmediate(run),
+};
