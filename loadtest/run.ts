@@ -22,6 +22,7 @@ import {
 } from './report.ts';
 import { LoadError, printFailure, readStack, type Stack, watchPids } from './stack.ts';
 import { repositoryDir, type StackProcess, startStack } from './stack-process.ts';
+import { nextRate } from './step-search.ts';
 import { formatTable } from './table.ts';
 
 /** How the generator is called among the parts. */
@@ -96,8 +97,9 @@ async function searchHighestRate(k6: string, args: Arguments, dir: string, name:
     outcomes.push([String(rate), faults.length === 0 ? 'held' : (faults[0] ?? '')]);
     if (faults.length === 0) held = rate;
     else broke = rate;
-    if (broke - held <= broke * limits.stressPrecision) break;
-    rate = Math.round(broke === Number.POSITIVE_INFINITY ? rate * limits.stressGrowth : (held + broke) / 2);
+    const next = nextRate(rate, held, broke);
+    if (next === null) break;
+    rate = next;
   }
   console.log(formatTable({ title: 'Steps', columns: ['requests/s', 'thresholds'], rows: outcomes }));
   console.log(`The highest rate that kept every threshold: ${held} requests/s.`);
