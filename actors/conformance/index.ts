@@ -1,7 +1,7 @@
 /**
  * What every ledger store must do. One suite; each adapter runs it:
  *
- *     ledgerStoreConformance('memory', async () => ({ connect: () => ledger.connect(), writerId: 1, close }))
+ *     ledgerStoreConformance('memory', async () => ({ connect: () => ledger.connect(), close }))
  *
  * A fixture's connections share one database, so that a writer and its successor can meet.
  */
