@@ -111,12 +111,17 @@ export type StoreConnection = 'writes' | 'reads';
 /**
  * The ledger's storage, as one writer sees it.
  *
- * Every method rejects with a {@link StoreFailure} and nothing else. At most one write (claim, commit, position) and one
- * look-up are under way at a time.
+ * Every method rejects with a {@link StoreFailure} and nothing else. At most one look-up is under way at a time; writes
+ * (all else) are executed one after the other in the order of their calls, on one connection, until it is reset.
  */
 export interface LedgerStore {
   /** Takes the writer over: raises its epoch by one, and so fences whoever held it. */
   claim(writerId: number): Promise<WriterPosition>;
+  /**
+   * Raises the held epoch by one, so that statements of the old one still on their way come to nothing. null: it is not
+   * held any more, and nothing was changed.
+   */
+  raise(writerId: number, heldEpoch: number): Promise<WriterPosition | null>;
   /**
    * One durable, atomic write: advances the writer from `batch − 1` to `batch` under its epoch, and inserts.
    *

@@ -50,6 +50,44 @@ export function ledgerStoreConformance(name: string, open: () => Promise<StoreFi
       assert.deepEqual(await store.position(writerId), second);
     });
 
+    it('raises a held epoch, once, and only for who holds it', async () => {
+      const held = await claimed();
+      const raised = await store.raise(writerId, held.epoch);
+      assert.deepEqual(raised, { epoch: held.epoch + 1, batch: held.batch });
+      assert.equal(await store.raise(writerId, held.epoch), null);
+      assert.deepEqual(await store.position(writerId), raised);
+      const accountId = newAccountId();
+      assert.equal(await store.commit(batchOf(next(held), { posted: [posted(accountId, 1)] })), false);
+      assert.deepEqual((await store.lookUp({ keys: [], accounts: [accountId] })).accounts, [null]);
+    });
+
+    it('executes writes in the order of their calls: a batch and its successor, both under way', async () => {
+      const writer = await claimed();
+      const accountId = newAccountId();
+      const successor = { ...next(writer), batch: writer.batch + 2 };
+      const replies = await Promise.all([
+        store.commit(batchOf(next(writer), { posted: [posted(accountId, 1)] })),
+        store.commit(batchOf(successor, { posted: [posted(accountId, 2)] })),
+      ]);
+      assert.deepEqual(replies, [true, true]);
+      assert.deepEqual(await store.position(writerId), { epoch: writer.epoch, batch: writer.batch + 2 });
+    });
+
+    it('applies nothing on top of a batch that is refused while its successor is under way', async () => {
+      const writer = await claimed();
+      const [accountId, bystander] = [newAccountId(), newAccountId()];
+      const successor = { ...next(writer), batch: writer.batch + 2 };
+      const [refusal, reply] = await Promise.allSettled([
+        store.commit(batchOf(next(writer), { posted: [posted(newAccountId(), 1, { reference: 'a\0b' })] })),
+        store.commit(batchOf(successor, { posted: [posted(bystander, 1)] })),
+      ]);
+      assert.ok(refusal.status === 'rejected' && refusal.reason instanceof StoreFailure);
+      assert.equal(refusal.reason.outcome, 'refused');
+      assert.deepEqual(reply, { status: 'fulfilled', value: false });
+      assert.deepEqual((await store.lookUp({ keys: [], accounts: [bystander] })).accounts, [null]);
+      assert.equal(await store.commit(batchOf(next(writer), { posted: [posted(accountId, 1)] })), true);
+    });
+
     it('commits a batch once: the same batch again is not applied and changes nothing', async () => {
       const writer = await claimed();
       const accountId = newAccountId();

@@ -74,6 +74,16 @@ export class Assembler {
     return this.#open.empty;
   }
 
+  /** Whether about `commands` wait that can go on, or nearly: of an account's waiting commands the first is enough. */
+  hasReady(commands: number): boolean {
+    let count = 0;
+    for (const actor of this.#ready) {
+      count += actor.mailboxLength;
+      if (count >= commands) return true;
+    }
+    return false;
+  }
+
   /** Hands the batch over; the next one starts empty. */
   take(): Rows {
     const rows = this.#open;
@@ -81,18 +91,18 @@ export class Assembler {
     return rows;
   }
 
-  /** Undoes the decisions of a batch that was not written, and queues its commands again, in front and in order. */
-  putBack(rows: Rows): void {
+  /** Undoes the decisions of what was not written, and queues its commands again, in front and in order. */
+  putBack(pendings: readonly Pending[]): void {
     const byActor = new Map<Actor, Pending[]>();
-    for (const pending of rows.pendings) {
+    for (const pending of pendings) {
       pending.decided = false;
       const own = byActor.get(pending.actor);
       if (own) own.push(pending);
       else byActor.set(pending.actor, [pending]);
     }
-    for (const [actor, pendings] of byActor) {
+    for (const [actor, own] of byActor) {
       actor.ahead = actor.committed;
-      actor.putBack(pendings);
+      actor.putBack(own);
       this.wake(actor);
     }
   }

@@ -1,15 +1,18 @@
 /**
- * The commit lane: one writer, one batch in flight, many accounts' commands in each.
+ * The commit lane: one writer, at most two batches in flight, many accounts' commands in each.
  *
- *     waiting ─look-up→ ready ─decide→ open batch ─statement→ flying batch ─reply→ committed
+ *     waiting ─look-up→ ready ─decide→ flight ─statement→ in the air ─reply→ committed
  *
- * W1 A statement is sent when the previous one has returned, with whatever is there: no linger, bounded size.
- * W2 Batch n is sent only after batch n − 1 is known to be committed, under the epoch of the claim.
+ * W1 A statement is sent when none is in the air, with whatever is there: no linger, bounded size. A second one follows
+ *    it on the same connection as soon as it is worth a statement of its own, so that the store need not wait for us.
+ * W2 Batch n + 1 is applied only on top of batch n: the fence compares, the connection keeps the order.
  * W3 A command is decided only after its key was looked up, in a state that holds every batch before its own.
- * W4 What the batch made true leaves the lane only after its commit (I4); the next statement is on its way by then.
- * W5 After an unknown outcome nothing is decided: the same batch is sent again until it is known to be committed, or
- *    the writer to be superseded. Time decides nothing here; it only paces the attempts.
+ * W4 What a batch made true leaves the lane only after its commit and its predecessor's (I4); replies are taken in order.
+ * W5 After an unknown outcome nothing is decided: what is in the air is sent again, in order, until it is known to be
+ *    committed, or the writer to be superseded. Time decides nothing here; it only paces the attempts.
  * W6 After a refused batch everything decided goes back, in order, and batches shrink until the culprit stands alone.
+ * W7 Numbers are given again only when nobody else can carry them: a refused batch waits for its successor's reply; and
+ *    where that may still be on its way on a lost connection, the epoch is raised before anything is decided again.
  *
  * Knows no SQL and no wire. How W3 comes about stands in look-ups.ts, how a batch is filled in assembler.ts.
  */
@@ -42,6 +45,15 @@ export interface LanePorts extends Omit<AssemblerPorts, 'reload'> {
 /** `starting` until claimed; `frozen` while an outcome is unknown or the store is away. */
 export type LaneState = 'starting' | 'running' | 'frozen' | 'superseded' | 'stopped';
 
+/** A batch on its way, and what was heard of it. */
+interface Flight {
+  readonly batch: Batch;
+  readonly rows: Rows;
+  readonly sentMs: number;
+  /** Whether it was applied, or why that is not known; null: in the air. */
+  reply: boolean | Error | null;
+}
+
 /** Plain numbers, read when scraped. */
 export class LaneCounters {
   batches = 0;
@@ -59,7 +71,10 @@ export class Lane {
   readonly #lookUps: LookUps;
   readonly counters = new LaneCounters();
   #state: LaneState = 'starting';
-  #busy = false;
+  /** In the order in which they were sent. */
+  readonly #flights: Flight[] = [];
+  /** W5: what is in the air is being sent again; a reply to the first sending says nothing any more. */
+  #resolving = false;
   #flushSoon = false;
   #epoch = 0;
   /** The last batch known to be committed. */
@@ -149,40 +164,64 @@ export class Lane {
     });
   }
 
-  /** W1: sends one batch, if there is anything to send and none under way. */
+  /** W1: sends one batch, if there is anything worth it. */
   #flush(): void {
-    if (this.#busy || this.#state !== 'running') return;
+    if (this.#state !== 'running' || this.#resolving || !this.#mayTakeOff()) return;
     this.#assembler.fill(this.#commandsMaxNow);
     if (this.#assembler.empty) return;
-    this.#busy = true;
     const rows = this.#assembler.take();
-    const batch = this.#batchOf(rows);
-    const sentMs = this.#ports.clock.monotonicMs();
-    this.#ports.store.commit(batch).then(
-      (applied) => this.#replied(applied, batch, rows, sentMs),
-      (cause) => this.#commitFailed(cause, batch, rows),
+    const { store, clock } = this.#ports;
+    const flight: Flight = { batch: this.#batchOf(rows), rows, sentMs: clock.monotonicMs(), reply: null };
+    this.#flights.push(flight);
+    store.commit(flight.batch).then(
+      (applied) => this.#replied(flight, applied),
+      (cause) => this.#replied(flight, cause instanceof Error ? cause : new Error(String(cause))),
     );
+  }
+
+  #mayTakeOff(): boolean {
+    const [first] = this.#flights;
+    if (first === undefined) return true;
+    const { flightsMax, overlapCommandsMin } = this.#ports.limits;
+    if (first.reply !== null || this.#flights.length >= flightsMax) return false;
+    return this.#assembler.hasReady(Math.min(overlapCommandsMin, this.#commandsMaxNow));
   }
 
   #batchOf(rows: Rows): Batch {
     const { writerId } = this.#ports;
-    return { writerId, epoch: this.#epoch, batch: this.#batch + 1, posted: rows.posted, refused: rows.refused };
+    const batch = this.#batch + this.#flights.length + 1;
+    return { writerId, epoch: this.#epoch, batch, posted: rows.posted, refused: rows.refused };
   }
 
-  #replied(applied: boolean, batch: Batch, rows: Rows, sentMs: number): void {
-    if (!applied) {
-      this.#freeze(`batch ${batch.batch} was not applied`);
-      return this.#resolve(batch, rows, this.#ports.limits.backoffMs);
+  #replied(flight: Flight, reply: boolean | Error): void {
+    if (this.#resolving) return;
+    flight.reply = reply;
+    this.#land();
+  }
+
+  /** Takes the replies that are there, in the order of the batches. */
+  #land(): void {
+    for (let first = this.#flights[0]; first !== undefined && first.reply !== null; first = this.#flights[0]) {
+      if (first.reply === true) {
+        this.#flights.shift();
+        this.#advance(first);
+        this.counters.observe?.(first.rows.pendings.length, this.#ports.clock.monotonicMs() - first.sentMs);
+        this.#flush();
+        this.#publish(first);
+        continue;
+      }
+      if (!isRefused(first.reply)) return this.#freeze(first.reply);
+      const [, ...successors] = this.#flights;
+      if (successors.some(({ reply }) => reply === null)) return;
+      // W7. The successors met the fence unmoved: not applied, each known to be so.
+      if (!successors.every(({ reply }) => reply === false || isRefused(reply))) return this.#freeze(first.reply);
+      this.#batchRefused(first.reply);
+      return this.#flush();
     }
-    this.#busy = false;
-    this.#advance(batch, rows);
-    this.counters.observe?.(rows.pendings.length, this.#ports.clock.monotonicMs() - sentMs);
-    this.#flush();
-    this.#publish(batch, rows);
   }
 
   /** The batch is on disk: readers may see it. */
-  #advance(batch: Batch, rows: Rows): void {
+  #advance({ batch, rows }: Flight): void {
     this.#batch = batch.batch;
     this.#commandsMaxNow = Math.min(this.#commandsMaxNow * 2, this.#ports.limits.batchCommandsMax);
     this.counters.batches++;
@@ -193,7 +232,7 @@ export class Lane {
   }
 
   /** W4: tells the relay and the clients. */
-  #publish(batch: Batch, rows: Rows): void {
+  #publish({ batch, rows }: Flight): void {
     const { committed, settle, writerId } = this.#ports;
     committed({ writerId, batch: batch.batch, posted: rows.posted });
     for (const [place, pending] of rows.postedBy.entries()) {
@@ -207,27 +246,19 @@ export class Lane {
     }
   }
 
-  #commitFailed(cause: unknown, batch: Batch, rows: Rows): void {
-    if (!isRefused(cause)) {
-      this.#freeze(cause);
-      return this.#resolve(batch, rows, this.#ports.limits.backoffMs);
-    }
-    this.#busy = false;
-    this.#batchRefused(cause, rows);
-  }
-
-  /** W6. Nothing was written: everything decided is undone, and a command that was alone is the culprit. */
-  #batchRefused(cause: StoreFailure, rows: Rows): void {
-    const [culprit] = rows.pendings;
-    this.#shrink(rows.pendings.length, cause);
-    this.#assembler.putBack(rows);
-    if (culprit && rows.pendings.length === 1) {
-      const { requestId } = culprit.request.facts;
-      this.#ports.log.error('a command was refused by the store', { requestId, cause: String(cause) });
-      culprit.actor.shift();
-      this.#ports.settle(culprit, { type: 'failed' });
-    }
-    this.#flush();
+  /** W6. Nothing in the air was written: everything decided is undone; a command that was alone is the culprit. */
+  #batchRefused(cause: StoreFailure): void {
+    const flights = this.#flights.splice(0);
+    const pendings = flights.flatMap(({ rows }) => rows.pendings);
+    const size = flights[0]?.rows.pendings.length ?? 0;
+    this.#shrink(size, cause);
+    this.#assembler.putBack(pendings);
+    const [culprit] = pendings;
+    if (culprit === undefined || size > 1) return;
+    const { requestId } = culprit.request.facts;
+    this.#ports.log.error('a command was refused by the store', { requestId, cause: String(cause) });
+    culprit.actor.shift();
+    this.#ports.settle(culprit, { type: 'failed' });
   }
 
   #shrink(size: number, cause: StoreFailure): void {
@@ -238,14 +269,17 @@ export class Lane {
   }
 
   /** W5. Whatever is undecided is refused now instead of waiting for the store. */
-  #freeze(cause: unknown): void {
+  #freeze(cause: Error | false): void {
     this.counters.unknownOutcomes++;
-    this.#ports.log.warn('the outcome of a batch is unknown; the lane is frozen', { cause: String(cause) });
+    const known = cause === false ? 'not applied' : String(cause);
+    this.#ports.log.warn('the outcome of a batch is unknown; the lane is frozen', { cause: known });
     if (this.#state === 'running') this.#state = 'frozen';
+    this.#resolving = true;
     this.#lookUps.abandon();
     const { actors, pendings } = this.#assembler.clear();
     for (const actor of actors) this.#empty(actor);
     for (const pending of pendings) this.#ports.settle(pending, { type: 'unavailable' });
+    this.#resolve(this.#ports.limits.backoffMs);
   }
 
   #empty(actor: Actor): void {
@@ -253,33 +287,44 @@ export class Lane {
   }
 
   /** W5. */
-  #resolve(batch: Batch, rows: Rows, backoffMs: number): void {
-    this.#attempt(batch).then(
-      (settled) => this.#resolved(settled, batch, rows),
+  #resolve(backoffMs: number): void {
+    this.#attempt().then(
+      (settled) => this.#resolved(settled),
       (cause) => {
-        if (this.#state === 'stopped') return this.#giveUp(rows);
+        if (this.#state === 'stopped') return this.#giveUp();
         this.#ports.log.warn('the outcome is still unknown', { cause: String(cause) });
         const { timer, limits } = this.#ports;
-        timer.after(backoffMs, () => this.#resolve(batch, rows, Math.min(backoffMs * 2, limits.backoffMsMax)));
+        timer.after(backoffMs, () => this.#resolve(Math.min(backoffMs * 2, limits.backoffMsMax)));
       },
     );
   }
 
-  #resolved(settled: 'committed' | StoreFailure | 'superseded', batch: Batch, rows: Rows): void {
-    if (settled === 'superseded') return this.#lost(rows);
-    this.#busy = false;
+  #resolved(settled: 'committed' | StoreFailure | 'superseded'): void {
+    if (settled === 'superseded') return this.#lost();
+    this.#resolving = false;
     if (this.#state === 'frozen') this.#state = 'running';
-    this.#ports.log.info('the outcome is known; the lane goes on', { batch: batch.batch });
-    if (settled !== 'committed') return this.#batchRefused(settled, rows);
-    this.#advance(batch, rows);
-    this.#publish(batch, rows);
+    this.#ports.log.info('the outcome is known; the lane goes on', { batch: this.#batch });
+    if (settled !== 'committed') this.#batchRefused(settled);
     this.#lookUps.flush();
     this.#flush();
   }
 
-  async #attempt(batch: Batch): Promise<'committed' | StoreFailure | 'superseded'> {
+  /** Sends what is in the air again, on a fresh connection, each batch after its predecessor is known to be committed. */
+  async #attempt(): Promise<'committed' | StoreFailure | 'superseded'> {
+    await this.#ports.store.reset('writes');
+    for (let flight = this.#flights[0]; flight !== undefined; flight = this.#flights[0]) {
+      const fate = await this.#sendAgain(flight.batch);
+      if (fate === 'superseded') return fate;
+      if (fate !== 'committed') return (await this.#raise()) ? fate : 'superseded';
+      this.#flights.shift();
+      this.#advance(flight);
+      this.#publish(flight);
+    }
+    return 'committed';
+  }
+
+  async #sendAgain(batch: Batch): Promise<'committed' | StoreFailure | 'superseded'> {
     const { store, writerId, log } = this.#ports;
-    await store.reset('writes');
     try {
       if (await store.commit(batch)) return 'committed';
     } catch (cause) {
@@ -288,25 +333,38 @@ export class Lane {
     }
     const position = await store.position(writerId);
     if (position.epoch !== this.#epoch) return 'superseded';
-    if (position.batch === batch.batch) return 'committed';
+    // Its first sending was applied, and possibly its successors'.
+    const last = this.#flights.at(-1)?.batch.batch ?? batch.batch;
+    if (position.batch >= batch.batch && position.batch <= last) return 'committed';
     // Nobody but this epoch advances the batch: another count means that the table was changed by hand.
     log.error('the writer stands at an impossible batch', { expected: batch.batch, found: position.batch });
     return 'superseded';
   }
 
-  #lost(rows: Rows): void {
+  /** W7. Whatever of ours is still on its way comes to nothing. False: the writer is not ours any more. */
+  async #raise(): Promise<boolean> {
+    const position = await this.#ports.store.raise(this.#ports.writerId, this.#epoch);
+    if (position === null || position.batch !== this.#batch) return false;
+    this.#epoch = position.epoch;
+    return true;
+  }
+
+  #lost(): void {
     this.#state = 'superseded';
     this.#ports.log.error('superseded: another process owns this writer now', { writerId: this.#ports.writerId });
-    this.#giveUp(rows);
+    this.#giveUp();
     this.#ports.superseded();
   }
 
-  #giveUp(rows: Rows): void {
-    this.#busy = false;
-    for (const pending of rows.pendings) this.#ports.settle(pending, { type: 'unavailable' });
+  /** Whether what is in the air was written is for its clients to find out, with their keys. */
+  #giveUp(): void {
+    this.#resolving = false;
+    for (const { rows } of this.#flights.splice(0)) {
+      for (const pending of rows.pendings) this.#ports.settle(pending, { type: 'unavailable' });
+    }
   }
 }
 
-function isRefused(cause: unknown): cause is StoreFailure {
-  return cause instanceof StoreFailure && cause.outcome === 'refused';
+function isRefused(reply: unknown): reply is StoreFailure {
+  return reply instanceof StoreFailure && reply.outcome === 'refused';
 }

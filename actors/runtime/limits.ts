@@ -4,6 +4,10 @@ import { positionBounds } from '@local-plus/contracts';
 export interface RuntimeLimits {
   /** Commands of one statement; the place in a batch has ten bits. */
   readonly batchCommandsMax: number;
+  /** Batches in the air at a time; 1: the next one waits for the reply. */
+  readonly flightsMax: number;
+  /** How many commands have to be ready for a batch to follow one that is in the air. */
+  readonly overlapCommandsMin: number;
   /** Look-ups of one statement, of keys and of accounts each. */
   readonly lookUpsMax: number;
   /** Commands that wait for one account; one more is refused as overloaded. */
@@ -23,6 +27,8 @@ export interface RuntimeLimits {
 
 export const runtimeLimits: RuntimeLimits = {
   batchCommandsMax: 1_000,
+  flightsMax: 2,
+  overlapCommandsMin: 64,
   lookUpsMax: 1_000,
   mailboxMax: 2_000,
   pendingMax: 20_000,
@@ -38,6 +44,8 @@ export function checkRuntimeLimits(limits: RuntimeLimits): void {
   const relations: readonly [boolean, string][] = [
     [limits.batchCommandsMax <= positionBounds.placeMax + 1, 'a batch has at most 1,024 places'],
     [limits.turnCommandsMax <= limits.batchCommandsMax, 'a turn fits into a batch'],
+    [limits.flightsMax >= 1, 'one batch at least can be in the air'],
+    [limits.overlapCommandsMin <= limits.batchCommandsMax, 'what is worth a batch fits into one'],
     [limits.mailboxMax <= limits.pendingMax, 'one mailbox cannot hold more than the process'],
     [limits.pendingMax <= limits.actorsMax, 'every pending command may need an actor of its own'],
     [limits.backoffMs <= limits.backoffMsMax, 'the backoff grows towards its maximum'],

@@ -24,6 +24,8 @@ export class MemoryLedger {
   connect(): LedgerStore {
     return {
       claim: async (writerId) => this.#claim(writerId),
+      raise: async (writerId, heldEpoch) =>
+        this.#position(writerId).epoch === heldEpoch ? this.#claim(writerId) : null,
       commit: async (batch) => this.#commit(batch),
       lookUp: async (lookUps) => this.#lookUp(lookUps),
       position: async (writerId) => this.#position(writerId),

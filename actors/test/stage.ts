@@ -17,7 +17,8 @@ import {
   StoreFailure,
 } from '../index.ts';
 
-type Fault = 'lost before' | 'lost after' | 'none';
+/** `ghost`: the reply is lost, and the ledger sees the statement only at {@link Stage.haunt}. */
+type Fault = 'lost before' | 'lost after' | 'ghost' | 'none';
 
 export class Stage {
   readonly ledger = new MemoryLedger();
@@ -29,11 +30,14 @@ export class Stage {
   monotonicMs = 0;
   /** The next statements' fates, in order; none: the statement passes. */
   faults: Fault[] = [];
-  /** Every statement waits here while set. */
+  #ghosts: (() => Promise<unknown>)[] = [];
+  /** Statements wait here while set. */
   #gate: Promise<void> | null = null;
+  #lookUpsPass = false;
   #open: (() => void) | null = null;
   /** Refuses a batch that contains such a key. */
   poison: IdempotencyKey | null = null;
+  onRefusal: () => void = () => undefined;
   commits = 0;
   commandsPerBatch: number[] = [];
   #timers: { atMs: number; run: () => void }[] = [];
@@ -80,8 +84,9 @@ export class Stage {
     };
   }
 
-  /** Statements wait until {@link release}. */
-  hold(): void {
+  /** Statements wait until {@link release}: all, or only the writes. */
+  hold(what: 'all' | 'writes' = 'all'): void {
+    this.#lookUpsPass = what === 'writes';
     this.#gate = new Promise((open) => {
       this.#open = open;
     });
@@ -90,6 +95,11 @@ export class Stage {
   release(): void {
     this.#open?.();
     this.#gate = null;
+  }
+
+  /** What was still on its way arrives at the ledger; resolves to what each did. */
+  async haunt(): Promise<PromiseSettledResult<unknown>[]> {
+    return Promise.allSettled(this.#ghosts.splice(0).map((statement) => statement()));
   }
 
   /** Lets everything run that can without time passing. */
@@ -107,9 +117,13 @@ export class Stage {
   }
 
   #wire(store: LedgerStore): LedgerStore {
-    const through = async <Answer>(statement: () => Promise<Answer>): Promise<Answer> => {
-      await this.#gate;
+    const through = async <Answer>(statement: () => Promise<Answer>, isLookUp = false): Promise<Answer> => {
+      if (!isLookUp || !this.#lookUpsPass) await this.#gate;
       const fault = this.faults.shift() ?? 'none';
+      if (fault === 'ghost') {
+        this.#ghosts.push(statement);
+        throw new StoreFailure('unknown', 'the statement is still on its way');
+      }
       if (fault === 'lost before') throw new StoreFailure('unknown', 'lost before the ledger saw it');
       const answer = await statement();
       if (fault === 'lost after') throw new StoreFailure('unknown', 'the reply was lost');
@@ -117,8 +131,9 @@ export class Stage {
     };
     return {
       claim: (writerId) => through(() => store.claim(writerId)),
+      raise: (writerId, heldEpoch) => through(() => store.raise(writerId, heldEpoch)),
       position: (writerId) => through(() => store.position(writerId)),
-      lookUp: (lookUps) => through(() => store.lookUp(lookUps)),
+      lookUp: (lookUps) => through(() => store.lookUp(lookUps), true),
       commit: (batch) => through(() => this.#commit(store, batch)),
       reset: (connection) => store.reset(connection),
     };
@@ -128,6 +143,7 @@ export class Stage {
     this.commits++;
     this.commandsPerBatch.push(batch.posted.length + batch.refused.length);
     if (batch.posted.some((row) => row.facts.idempotencyKey === this.poison)) {
+      this.onRefusal();
       throw new StoreFailure('refused', 'poison');
     }
     return store.commit(batch);

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type Outcome, Runtime } from '@local-plus/actors';
+import { type Outcome, Runtime, runtimeLimits } from '@local-plus/actors';
 import { type AccountId, type IdempotencyKey, type ProgramId, type RequestId, uuidV7 } from '@local-plus/contracts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
@@ -21,6 +21,8 @@ function connect(database: TestDatabase, writerId: number): Runtime {
     timer: systemTimer,
     log: quiet,
     writerId,
+    // A second batch follows whatever is ready: as many as possible are in the air when things break.
+    limits: { ...runtimeLimits, overlapCommandsMin: 1 },
   });
 }
 

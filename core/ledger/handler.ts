@@ -66,14 +66,21 @@ export function ledgerHandlers(ports: HandlerPorts): Handlers {
   };
 }
 
-async function post(ports: HandlerPorts, kind: 'earn' | 'burn', request: CoreRequest<PostRoute>): Promise<CoreAnswer> {
+function post(ports: HandlerPorts, kind: 'earn' | 'burn', request: CoreRequest<PostRoute>): Promise<CoreAnswer> {
   const found = termsOf(ports, request);
-  const terms = found instanceof Promise ? await found : found;
+  if (found instanceof Promise) return found.then((terms) => postTo(ports, kind, request, terms));
+  return postTo(ports, kind, request, found);
+}
+
+function postTo(
+  ports: HandlerPorts,
+  kind: 'earn' | 'burn',
+  request: CoreRequest<PostRoute>,
+  terms: AccountTerms,
+): Promise<CoreAnswer> {
   const { body, idempotencyKey } = request;
   if (idempotencyKey === null) throw new ProblemError('idempotency_key_missing');
-  const reference = body.reference ?? null;
-  const metadata = body.metadata === undefined ? null : JSON.stringify(body.metadata);
-  const outcome = await ports.runtime.submit({
+  const posted = ports.runtime.submit({
     facts: {
       accountId: terms.accountId,
       programId: terms.programId,
@@ -81,13 +88,13 @@ async function post(ports: HandlerPorts, kind: 'earn' | 'burn', request: CoreReq
       requestHash: requestHash(kind, body),
       requestId: request.requestId,
       traceparent: request.traceparent,
-      reference,
-      metadata,
+      reference: body.reference ?? null,
+      metadata: body.metadata === undefined ? null : JSON.stringify(body.metadata),
     },
     command: { kind, amount: body.amount, programId: terms.programId },
     deadlineMs: request.deadlineMs,
   });
-  return answer(outcome, terms.unit);
+  return posted.then((outcome) => answer(outcome, terms.unit));
 }
 
 function answer(outcome: Outcome, unit: string): CoreAnswer {

@@ -65,6 +65,10 @@ insert into writers (id, epoch, batch) values ($1::smallint, 1, 0)
 on conflict (id) do update set epoch = writers.epoch + 1, claimed_at = now()
 returning epoch, batch`;
 
+export const raiseStatement = `
+update writers set epoch = epoch + 1, claimed_at = now() where id = $1::smallint and epoch = $2::bigint
+returning epoch, batch`;
+
 export const positionStatement = 'select epoch, batch from writers where id = $1::smallint';
 
 export function commitParameters(batch: Batch): string[] {

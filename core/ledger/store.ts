@@ -1,6 +1,6 @@
 /**
- * The ledger's storage on Postgres: one connection for writes, one for look-ups, one statement at a time on each, every
- * write a single statement.
+ * The ledger's storage on Postgres: one connection for writes, one for look-ups, every write a single statement, executed
+ * in the order of the calls.
  *
  * The fence row decides: a batch is applied if and only if the writer's row went from `batch − 1` to `batch` under its
  * epoch, in the same statement as the inserts. A second connection's statement waits for the row and then finds it
@@ -37,6 +37,7 @@ import {
   lookUpParameters,
   lookUpStatement,
   positionStatement,
+  raiseStatement,
 } from './statements.ts';
 
 export interface PostgresStoreOptions {
@@ -95,6 +96,11 @@ export class PostgresLedgerStore implements LedgerStore {
     const [row] = await this.#run<PositionRow>('writes', claimStatement, [String(writerId)]);
     if (!row) throw new StoreFailure('unknown', 'the claim returned no row');
     return positionFrom(row);
+  }
+
+  async raise(writerId: number, heldEpoch: number): Promise<WriterPosition | null> {
+    const [row] = await this.#run<PositionRow>('writes', raiseStatement, [String(writerId), String(heldEpoch)]);
+    return row ? positionFrom(row) : null;
   }
 
   async position(writerId: number): Promise<WriterPosition> {
