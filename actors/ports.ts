@@ -5,7 +5,7 @@
  * only executes its statements. Every adapter passes the suite in `conformance/`.
  */
 import type { AccountId, IdempotencyKey, ProgramId, RequestId, TransactionId } from '@local-plus/contracts';
-import type { Posting, RefusalCode, TransactionKind } from './account/domain.ts';
+import type { AccountRecord, Posting, RefusalCode, TransactionKind } from './account/model.ts';
 
 export interface Clock {
   /** Unix milliseconds, an integer. May jump either way: only ever written down, never compared with a deadline. */
@@ -45,6 +45,8 @@ export interface RequestFacts {
 export interface PostedRow {
   readonly facts: RequestFacts;
   readonly posting: Posting;
+  /** Its link of the account's hash chain (account/chain.ts): 64 lower-case hex characters. null: older than the chain. */
+  readonly hash: string | null;
 }
 
 /** One row of `refusals` to be: the refusal, and the state that it was made from. */
@@ -57,6 +59,8 @@ export interface RefusedRow {
   readonly held: number;
   readonly version: number;
   readonly occurredAtMs: number;
+  /** Which of the request's parts was refused, and the whole with it: 0 is the first. Stored. */
+  readonly part: number;
 }
 
 /** What the store holds of a transaction. */
@@ -92,17 +96,10 @@ export interface LookUps {
   readonly accounts: readonly AccountId[];
 }
 
-export interface AccountHead {
-  readonly version: number;
-  readonly balance: number;
-  readonly held: number;
-  readonly lastAtMs: number;
-}
-
 /** Aligned with the look-ups; absent is null. */
 export interface Findings {
   readonly keys: readonly (StoredOutcome | null)[];
-  readonly accounts: readonly (AccountHead | null)[];
+  readonly accounts: readonly (AccountRecord | null)[];
 }
 
 /** The two connections of a writer: a look-up may be under way beside a write. */
@@ -156,4 +153,12 @@ export interface CommittedBatch {
   readonly writerId: number;
   readonly batch: number;
   readonly posted: readonly PostedRow[];
+}
+
+/** An account of which a hold or a lot is due. */
+export interface DueAccount {
+  readonly accountId: AccountId;
+  readonly programId: ProgramId;
+  /** The earliest of its due moments, Unix milliseconds. */
+  readonly dueAtMs: number;
 }

@@ -1,74 +1,24 @@
 /**
- * The account machine: pure. `decide` says what a command does to a state; `apply` is the state after it.
+ * The account machine: pure. `decide` says what a command does to a state; `apply` is the state after a posting.
  *
  * Knows no clock, no store, no wire. A refusal is a value; a broken invariant is an assertion.
  * I1: a posting names one delta and its contra account, so its two legs sum to zero.
- * I2: available = balance − held ≥ 0; versions are dense.
+ * I2: see `apply.ts`. What refuses stands in `guards.ts`, what moves in `movements.ts`.
  */
-import {
-  type AccountId,
-  limits,
-  type ProgramAccountRole,
-  type ProgramId,
-  programAccount,
-  type wallets,
-} from '@local-plus/contracts';
+import { limits, programAccount } from '@local-plus/contracts';
+import { stateAfter } from './apply.ts';
+import { checkpointOf } from './checkpoint.ts';
+import { refusalOf } from './guards.ts';
+import { assert } from './invariant.ts';
+import { accountLimits } from './limits.ts';
+import { assertLots, sumOf } from './lots.ts';
+import type { AccountState, Command, CommandOf, Decision, ExpiryRule, Posting } from './model.ts';
+import { plan } from './movements.ts';
 
-export type TransactionKind = wallets.TransactionKind;
-
-/** All an account's past that a decision needs. Immutable: undoing is keeping the older one. */
-export interface AccountState {
-  /** Transactions so far. */
-  readonly version: number;
-  readonly balance: number;
-  readonly held: number;
-  /** When the newest transaction was decided; times never run backwards within an account. */
-  readonly lastAtMs: number;
-}
-
-export const openedAccount: AccountState = { version: 0, balance: 0, held: 0, lastAtMs: 0 };
-
-/** What can be asked of an account. The further kinds of the ledger become further members here. */
-export interface Command {
-  readonly kind: 'earn' | 'burn';
-  /** 1 … limits.amountMax, in the smallest unit of the program. */
-  readonly amount: number;
-  readonly programId: ProgramId;
-}
-
-export type RefusalCode = 'insufficient_funds' | 'balance_limit_exceeded';
-
-/** The ledger row's part that the machine decides. */
-export interface Posting {
-  readonly kind: TransactionKind;
-  readonly amount: number;
-  /** What the account gains; its contra account loses the same. */
-  readonly balanceDelta: number;
-  readonly contraAccountId: AccountId;
-  readonly version: number;
-  readonly balanceAfter: number;
-  readonly heldAfter: number;
-  readonly occurredAtMs: number;
-}
-
-export type Decision =
-  | { readonly type: 'post'; readonly posting: Posting; readonly state: AccountState }
-  | { readonly type: 'refuse'; readonly code: RefusalCode };
-
-type Guard = (state: AccountState, command: Command) => boolean;
-
-const guards: Readonly<Record<RefusalCode, Guard>> = {
-  insufficient_funds: (state, command) => state.balance - state.held < command.amount,
-  balance_limit_exceeded: (state, command) => state.balance + command.amount > limits.balanceMax,
-};
-
-/** Per kind: its guards in their order of precedence, its sign, and the other leg. */
-const rules: Readonly<
-  Record<Command['kind'], { guards: readonly RefusalCode[]; sign: 1 | -1; contra: ProgramAccountRole }>
-> = {
-  earn: { guards: ['balance_limit_exceeded'], sign: 1, contra: 'issued' },
-  burn: { guards: ['insufficient_funds'], sign: -1, contra: 'redeemed' },
-};
+export { apply } from './apply.ts';
+export { InvariantViolation } from './invariant.ts';
+export type * from './model.ts';
+export { openedAccount } from './state.ts';
 
 /**
  * @param state the account before
@@ -76,44 +26,89 @@ const rules: Readonly<
  * @param nowMs Unix milliseconds; a clock that went back is held at the account's last time
  */
 export function decide(state: AccountState, command: Command, nowMs: number): Decision {
-  assert(Number.isSafeInteger(command.amount), 'an amount is an integer');
-  assert(command.amount >= limits.amountMin && command.amount <= limits.amountMax, 'an amount is within its bounds');
-  const rule = rules[command.kind];
-  for (const code of rule.guards) {
-    if (guards[code](state, command)) return { type: 'refuse', code };
-  }
+  assertShape(state, command);
+  const atMs = Math.max(nowMs, state.lastAtMs);
+  const code = refusalOf(state, command, atMs);
+  if (code !== null) return { type: 'refuse', code };
+  const planned = plan(state, command, atMs);
+  const next = stateAfter(state, planned, atMs, undefined);
   const posting: Posting = {
-    kind: command.kind,
-    amount: command.amount,
-    balanceDelta: rule.sign * command.amount,
-    contraAccountId: programAccount(command.programId, rule.contra),
-    version: state.version + 1,
-    balanceAfter: state.balance + rule.sign * command.amount,
-    heldAfter: state.held,
-    occurredAtMs: Math.max(nowMs, state.lastAtMs),
+    kind: planned.kind,
+    amount: planned.amount,
+    balanceDelta: planned.balanceDelta,
+    contraAccountId: programAccount(command.programId, planned.contra),
+    version: next.version,
+    balanceAfter: next.balance,
+    heldAfter: next.held,
+    occurredAtMs: atMs,
+    baseVersion: next.baseVersion,
+    detail: planned.detail,
+    reversalOf: planned.reversalOf,
+    due: next.dueAtMs === state.dueAtMs ? null : { atMs: next.dueAtMs },
+    checkpoint: next.baseVersion === next.version ? checkpointOf(next) : null,
   };
-  return { type: 'post', posting, state: apply(state, posting) };
+  return { type: 'post', posting, state: next };
 }
 
-/** The state after a posting. Asserts I2: a store that hands out a gap or an overdrawn account is broken. */
-export function apply(state: AccountState, posting: Posting): AccountState {
-  assert(posting.version === state.version + 1, 'versions are dense');
-  assert(posting.balanceAfter === state.balance + posting.balanceDelta, 'a balance is the sum of its entries');
-  assert(posting.heldAfter >= 0 && posting.balanceAfter - posting.heldAfter >= 0, 'available is never negative');
-  assert(Math.abs(posting.balanceAfter) <= limits.balanceMax, 'a balance is within its bounds');
-  return {
-    version: posting.version,
-    balance: posting.balanceAfter,
-    held: posting.heldAfter,
-    lastAtMs: posting.occurredAtMs,
-  };
+/** What the boundary has to have refused. */
+function assertShape(state: AccountState, command: Command): void {
+  switch (command.kind) {
+    case 'earn':
+      assertAmount(command.amount);
+      assertExpiry(command.expiry);
+      break;
+    case 'adjust':
+      assertAmount(command.amount);
+      assertExpiry(command.expiry);
+      break;
+    case 'hold':
+      assertAmount(command.amount);
+      assertWithin(command.expiresInS, accountLimits.holdSecondsMax, 'a hold lasts as long as it may');
+      break;
+    case 'capture':
+      if (command.amount !== null) assertAmount(command.amount);
+      break;
+    case 'reverse':
+      assertReversal(state, command);
+      break;
+    case 'transfer_in':
+      assertAmount(command.amount);
+      if (command.lots !== undefined) {
+        assertLots(command.lots);
+        assert(sumOf(command.lots) <= command.amount, 'the lots of a transfer are part of it');
+      }
+      break;
+    case 'burn':
+    case 'load':
+    case 'redeem':
+    case 'transfer_out':
+      assertAmount(command.amount);
+      break;
+    case 'release':
+    case 'freeze':
+    case 'unfreeze':
+    case 'due':
+      break;
+  }
 }
 
-/** A broken invariant: the actor that meets it is discarded and loaded again. */
-export class InvariantViolation extends Error {
-  override readonly name = 'InvariantViolation';
+function assertReversal(state: AccountState, { original, amount, policy }: CommandOf<'reverse'>): void {
+  if (amount !== null) assertAmount(amount);
+  assertWithin(original.version, state.version, 'what is reversed has happened');
+  if (policy.type === 'negative') assertAmount(policy.limit);
 }
 
-function assert(holds: boolean, invariant: string): asserts holds {
-  if (!holds) throw new InvariantViolation(invariant);
+function assertExpiry(rule: ExpiryRule | null): void {
+  if (rule === null) return;
+  const max = rule.period === 'months' ? accountLimits.expiryMonthsMax : accountLimits.expiryDaysMax;
+  assertWithin(rule.count, max, 'an expiry is within its bounds');
+}
+
+function assertAmount(amount: number): void {
+  assert(Number.isSafeInteger(amount), 'an amount is an integer');
+  assert(amount >= limits.amountMin && amount <= limits.amountMax, 'an amount is within its bounds');
+}
+
+function assertWithin(count: number, max: number, invariant: string): void {
+  assert(Number.isSafeInteger(count) && count >= 1 && count <= max, invariant);
 }

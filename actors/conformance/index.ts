@@ -1,18 +1,23 @@
 /**
  * What every ledger store must do. One suite; each adapter runs it:
  *
- *     ledgerStoreConformance('memory', async () => ({ connect: () => ledger.connect(), close }))
+ *     ledgerStoreConformance('memory', async () => ({ connect: () => ledger.connect(), due, close }))
  *
  * A fixture's connections share one database, so that a writer and its successor can meet.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { decodeTransactionId, type IdempotencyKey } from '@local-plus/contracts';
-import { type LedgerStore, StoreFailure } from '../ports.ts';
+import { decodeTransactionId, type IdempotencyKey, limits } from '@local-plus/contracts';
+import { type DueAccount, type LedgerStore, StoreFailure } from '../ports.ts';
+import { recordCases } from './records.ts';
 import { batchOf, facts, newAccountId, posted, refused } from './rows.ts';
+
+export { batchOf, facts, newAccountId, posted, refused } from './rows.ts';
 
 export interface StoreFixture {
   connect(): LedgerStore;
+  /** What the sweep asks: accounts that have something due at `nowMs`, the longest due first. */
+  due(nowMs: number, accountsMax: number): Promise<readonly DueAccount[]>;
   close(): Promise<void>;
 }
 
@@ -96,7 +101,7 @@ export function ledgerStoreConformance(name: string, open: () => Promise<StoreFi
       assert.equal(await store.commit(batch), false);
       assert.deepEqual(await store.position(writerId), { epoch: writer.epoch, batch: writer.batch + 1 });
       const findings = await store.lookUp({ keys: [], accounts: [accountId] });
-      assert.deepEqual(findings.accounts, [{ version: 2, balance: 20, held: 0, lastAtMs: 1_700_000_000_125 }]);
+      assert.deepEqual(findings.accounts[0]?.base, { version: 2, balance: 20, held: 0, lastAtMs: 1_700_000_000_125 });
     });
 
     it('applies no batch that leaves one out', async () => {
@@ -143,7 +148,7 @@ export function ledgerStoreConformance(name: string, open: () => Promise<StoreFi
 
     it('finds a refusal by its key, every field as it was written', async () => {
       const writer = await claimed();
-      const row = refused(newAccountId(), `k,"{}\\'NULL`);
+      const row = refused(newAccountId(), `k,"{}\\'NULL`, 3);
       await store.commit(batchOf(next(writer), { refused: [row] }));
       const found = await lookUpKey(row.facts.accountId, row.facts.idempotencyKey);
       assert.ok(found?.type === 'refused');
@@ -170,8 +175,8 @@ export function ledgerStoreConformance(name: string, open: () => Promise<StoreFi
         [null, 'posted', null],
       );
       assert.deepEqual(
-        findings.accounts.map((head) => head?.version ?? null),
-        [null, 1],
+        findings.accounts.map((record) => record?.base ?? null),
+        [null, { version: 1, balance: 10, held: 0, lastAtMs: 1_700_000_000_124 }],
       );
     });
 
@@ -186,7 +191,9 @@ export function ledgerStoreConformance(name: string, open: () => Promise<StoreFi
         posted(accountId, 1, { idempotencyKey: 'other' as IdempotencyKey }),
         posted(accountId, 2, { idempotencyKey: taken.facts.idempotencyKey }),
         posted(newAccountId(), 1, { reference: 'a\0b' }),
-        { ...posted(accountId, 2), posting: { ...posted(accountId, 2).posting, amount: 0 } },
+        posted(accountId, 2, {}, { amount: -1 }),
+        posted(accountId, 2, {}, { amount: limits.amountMax + 1 }),
+        posted(accountId, 2, {}, { heldAfter: -1 }),
       ];
       for (const culprit of culprits) {
         await assert.rejects(
@@ -208,8 +215,10 @@ export function ledgerStoreConformance(name: string, open: () => Promise<StoreFi
       assert.equal(await store.commit(batchOf(next(writer), { posted: rows })), true);
       const after = await store.lookUp({ keys, accounts });
       assert.ok(after.keys.every((found) => found?.type === 'posted'));
-      assert.ok(after.accounts.every((head) => head?.version === 1));
+      assert.ok(after.accounts.every((record) => record !== null && record.tail.length === 0));
     });
+
+    recordCases(() => ({ store, due: (nowMs, accountsMax) => fixture.due(nowMs, accountsMax), claimed }));
 
     it('goes on after a reset', async () => {
       const writer = await claimed();

@@ -7,7 +7,7 @@ import {
   type RequestId,
   uuidV7,
 } from '@local-plus/contracts';
-import type { Posting } from '../account/domain.ts';
+import type { Posting } from '../account/model.ts';
 import type { Batch, PostedRow, RefusedRow, RequestFacts } from '../ports.ts';
 
 export function newAccountId(): AccountId {
@@ -28,22 +28,42 @@ export function facts(accountId: AccountId, key: string, more: Partial<RequestFa
   };
 }
 
-export function posted(accountId: AccountId, version: number, more: Partial<RequestFacts> = {}): PostedRow {
+/** An earn of 10 that says it all, unless `posting` says otherwise. */
+export function posted(
+  accountId: AccountId,
+  version: number,
+  more: Partial<RequestFacts> = {},
+  posting: Partial<Posting> = {},
+): PostedRow {
   const about = facts(accountId, `key-${version}`, more);
-  const posting: Posting = {
-    kind: 'earn',
-    amount: 10,
-    balanceDelta: 10,
-    contraAccountId: programAccount(about.programId, 'issued'),
-    version,
-    balanceAfter: version * 10,
-    heldAfter: 0,
-    occurredAtMs: 1_700_000_000_123 + version,
+  return {
+    facts: about,
+    posting: {
+      kind: 'earn',
+      amount: 10,
+      balanceDelta: 10,
+      contraAccountId: programAccount(about.programId, 'issued'),
+      version,
+      balanceAfter: version * 10,
+      heldAfter: 0,
+      occurredAtMs: 1_700_000_000_123 + version,
+      baseVersion: null,
+      detail: null,
+      reversalOf: null,
+      due: null,
+      checkpoint: null,
+      ...posting,
+    },
+    hash: linkOf(version),
   };
-  return { facts: about, posting };
 }
 
-export function refused(accountId: AccountId, key: string): RefusedRow {
+/** As good as a link of the hash chain: the store does not look into it. */
+export function linkOf(version: number): string {
+  return version.toString(16).padStart(4, '0').repeat(16);
+}
+
+export function refused(accountId: AccountId, key: string, part = 0): RefusedRow {
   return {
     facts: facts(accountId, key),
     kind: 'burn',
@@ -53,6 +73,7 @@ export function refused(accountId: AccountId, key: string): RefusedRow {
     held: 2,
     version: 3,
     occurredAtMs: 1_700_000_000_456,
+    part,
   };
 }
 

@@ -5,30 +5,102 @@
  * is in the open and the flying batch. When a batch fails, `ahead` falls back to `committed`.
  */
 import type { AccountId, IdempotencyKey } from '@local-plus/contracts';
-import type { AccountState } from '../account/domain.ts';
-import type { StoredOutcome } from '../ports.ts';
-import type { AccountRequest, Outcome } from './outcome.ts';
+import type { AccountState, Command } from '../account/model.ts';
+import type { RequestFacts, StoredOutcome } from '../ports.ts';
+import type { AccountRequest, Outcome, Part } from './outcome.ts';
+
+/** Who waits to learn whether a key was used. */
+export interface KeyAsker {
+  readonly actor: Actor;
+  readonly facts: RequestFacts;
+  learn(found: StoredOutcome | null): void;
+}
+
+/** A further command of a request, and the actor that it is for. */
+export class PendingPart implements KeyAsker {
+  readonly actor: Actor;
+  readonly facts: RequestFacts;
+  readonly command: Command;
+  /** Whose part it is; set when the request is accepted. */
+  pending: Pending | null = null;
+
+  constructor(actor: Actor, { facts, command }: Part) {
+    this.actor = actor;
+    this.facts = facts;
+    this.command = command;
+  }
+
+  learn(found: StoredOutcome | null): void {
+    this.pending?.learnOfPart(found);
+  }
+}
+
+const alone: readonly PendingPart[] = [];
 
 /**
- * A command on its way. It is in exactly one place: its actor's mailbox, the open batch, the flying batch, or another
+ * A request on its way. It is in exactly one place: its actor's mailbox, the open batch, the flying batch, or another
  * command's followers; and it is answered exactly once.
  */
-export class Pending {
+export class Pending implements KeyAsker {
   readonly request: AccountRequest;
+  /** Of the first part: whose mailbox it stands in, and whose key it carries. */
   readonly actor: Actor;
+  /** The further parts, posted with it or not at all. */
+  readonly also: readonly PendingPart[];
   readonly #answer: (outcome: Outcome) => void;
   answered = false;
-  /** undefined: not looked up yet; null: the key is new. */
-  found: StoredOutcome | null | undefined = undefined;
+  /** What the first part's key was used for; null: for nothing, or not looked up yet. */
+  found: StoredOutcome | null = null;
+  /** A further part's key belongs to another request. */
+  isKeyTaken = false;
+  /** Keys that are not looked up yet. */
+  #keysToLearn: number;
   /** In the open or the flying batch: past being expired. */
   decided = false;
   /** Later commands with the same key, who get this one's outcome. */
   followers: Pending[] | null = null;
 
-  constructor(request: AccountRequest, actor: Actor, answer: (outcome: Outcome) => void) {
+  constructor(request: AccountRequest, actor: Actor, also: readonly PendingPart[], answer: (outcome: Outcome) => void) {
     this.request = request;
     this.actor = actor;
+    this.also = also.length === 0 ? alone : also;
+    this.#keysToLearn = 1 + also.length;
+    for (const part of also) part.pending = this;
     this.#answer = answer;
+  }
+
+  get facts(): RequestFacts {
+    return this.request.facts;
+  }
+
+  get command(): Command {
+    return this.request.command;
+  }
+
+  learn(found: StoredOutcome | null): void {
+    this.found = found;
+    this.#keysToLearn--;
+  }
+
+  learnOfPart(found: StoredOutcome | null): void {
+    if (found !== null) this.isKeyTaken = true;
+    this.#keysToLearn--;
+  }
+
+  /** Rows that it needs in a batch. */
+  get partCount(): number {
+    return 1 + this.also.length;
+  }
+
+  /**
+   * All that it builds on is known: its keys' outcomes, and the state of every account that it is for. One that was
+   * answered meanwhile builds on nothing: it is only to be passed over.
+   */
+  get canBeDecided(): boolean {
+    if (this.answered) return true;
+    if (this.#keysToLearn > 0 || this.actor.committed === null) return false;
+    for (const { actor } of this.also) if (actor.committed === null) return false;
+    return true;
   }
 
   /** The first call answers; later ones do nothing: a client gone at its deadline is not told twice. */
@@ -46,11 +118,16 @@ export class Actor {
   /** null: cold. */
   committed: AccountState | null = null;
   ahead: AccountState | null = null;
+  /** The newest link of the account's hash chain, as of `committed` and of `ahead`. */
+  committedHash: string | null = null;
+  aheadHash: string | null = null;
   /** Its load is queued or under way: it is loaded once. */
   loading = false;
   /** It stands in the lane's queue of actors that can go on. */
   queued = false;
   readers: Reader[] | null = null;
+  /** Whose requests have a part for this one: one entry per part on its way. They go on when this one is loaded. */
+  readonly dependents: Actor[] = [];
   #mailbox: Pending[] = [];
   #head = 0;
   #onTheWay: Map<IdempotencyKey, Pending> | null = null;
@@ -61,16 +138,19 @@ export class Actor {
 
   /** Nothing waits for it and nothing of it is uncommitted: it can be evicted. */
   get idle(): boolean {
-    return this.#onTheWay === null && this.readers === null && !this.queued && !this.loading;
+    const isWaitedFor = this.#onTheWay !== null || this.readers !== null || this.dependents.length > 0;
+    return !isWaitedFor && !this.queued && !this.loading;
   }
 
   get mailboxLength(): number {
     return this.#mailbox.length - this.#head;
   }
 
-  load(state: AccountState): void {
+  load(state: AccountState, hash: string | null): void {
     this.committed = state;
     this.ahead = state;
+    this.committedHash = hash;
+    this.aheadHash = hash;
     this.loading = false;
     const readers = this.readers;
     this.readers = null;
@@ -81,6 +161,20 @@ export class Actor {
   discard(): void {
     this.committed = null;
     this.ahead = null;
+    this.committedHash = null;
+    this.aheadHash = null;
+  }
+
+  /** Decisions that are not committed never happened. */
+  fallBack(): void {
+    this.ahead = this.committed;
+    this.aheadHash = this.committedHash;
+  }
+
+  /** A request of `other` with a part for this one is settled. */
+  undepend(other: Actor): void {
+    const index = this.dependents.indexOf(other);
+    if (index >= 0) this.dependents.splice(index, 1);
   }
 
   failReaders(): void {
@@ -95,8 +189,13 @@ export class Actor {
 
   enqueue(pending: Pending): void {
     this.#mailbox.push(pending);
+    this.register(pending.request.facts.idempotencyKey, pending);
+  }
+
+  /** The key is on the way with this request: whoever brings it again waits for the same outcome. */
+  register(key: IdempotencyKey, pending: Pending): void {
     this.#onTheWay ??= new Map();
-    this.#onTheWay.set(pending.request.facts.idempotencyKey, pending);
+    this.#onTheWay.set(key, pending);
   }
 
   /** Puts commands of a failed batch back in front, in their order. */
@@ -128,12 +227,12 @@ export class Actor {
     return all;
   }
 
-  /** The command is settled: its key is no longer on the way, unless a later command has taken it up. */
-  release(pending: Pending): void {
+  /** The request is settled: the key is no longer on the way. False: it was not, because it follows another one. */
+  release(key: IdempotencyKey, pending: Pending): boolean {
     const keys = this.#onTheWay;
-    const key = pending.request.facts.idempotencyKey;
-    if (keys === null || keys.get(key) !== pending) return;
+    if (keys === null || keys.get(key) !== pending) return false;
     keys.delete(key);
     if (keys.size === 0) this.#onTheWay = null;
+    return true;
   }
 }

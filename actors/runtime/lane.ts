@@ -17,7 +17,7 @@
  * Knows no SQL and no wire. How W3 comes about stands in look-ups.ts, how a batch is filled in assembler.ts.
  */
 import { transactionId } from '@local-plus/contracts';
-import type { AccountState } from '../account/domain.ts';
+import type { AccountState } from '../account/model.ts';
 import {
   type Batch,
   type CommittedBatch,
@@ -31,6 +31,7 @@ import {
 import type { Actor, Pending } from './actor.ts';
 import { Assembler, type AssemblerPorts, type Rows } from './assembler.ts';
 import { LookUps } from './look-ups.ts';
+import type { Posted } from './outcome.ts';
 
 export interface LanePorts extends Omit<AssemblerPorts, 'reload'> {
   readonly store: LedgerStore;
@@ -87,11 +88,12 @@ export class Lane {
     this.#assembler = new Assembler({ ...ports, reload: (actor) => this.load(actor) });
     this.#lookUps = new LookUps({
       ...ports,
-      wake: (actor) => this.#assembler.wake(actor),
+      wake: (actor) => this.#assembler.wakeAround(actor),
       found: () => this.#flush(),
       failed: (actor) => {
         actor.failReaders();
         this.#empty(actor);
+        for (const dependent of [...actor.dependents]) this.#empty(dependent);
       },
     });
     this.#commandsMaxNow = ports.limits.batchCommandsMax;
@@ -123,9 +125,10 @@ export class Lane {
     if (this.#state !== 'superseded') this.#state = 'stopped';
   }
 
-  /** A new command in its actor's mailbox: its key is looked up. */
+  /** A new request in its actor's mailbox: its keys are looked up. */
   lookUp(pending: Pending): void {
     this.#lookUps.addKey(pending);
+    for (const part of pending.also) this.#lookUps.addKey(part);
     this.#schedule();
   }
 
@@ -226,8 +229,9 @@ export class Lane {
     this.#commandsMaxNow = Math.min(this.#commandsMaxNow * 2, this.#ports.limits.batchCommandsMax);
     this.counters.batches++;
     this.counters.commands += rows.pendings.length;
-    for (const [index, pending] of rows.postedBy.entries()) {
-      pending.actor.committed = rows.postedStates[index] as AccountState;
+    for (const [place, actor] of rows.postedActors.entries()) {
+      actor.committed = rows.postedStates[place] as AccountState;
+      actor.committedHash = (rows.posted[place] as PostedRow).hash;
     }
   }
 
@@ -235,10 +239,12 @@ export class Lane {
   #publish({ batch, rows }: Flight): void {
     const { committed, settle, writerId } = this.#ports;
     committed({ writerId, batch: batch.batch, posted: rows.posted });
-    for (const [place, pending] of rows.postedBy.entries()) {
-      const row = rows.posted[place] as PostedRow;
-      const id = transactionId(row.posting.occurredAtMs, { writerId, batch: batch.batch, place });
-      settle(pending, { type: 'posted', row, transactionId: id, replayed: false });
+    for (let place = 0; place < rows.posted.length; ) {
+      const pending = rows.postedBy[place] as Pending;
+      const { row, transactionId } = postedAt(writerId, batch, place);
+      const also = pending.also.map((_, part) => postedAt(writerId, batch, place + 1 + part));
+      settle(pending, { type: 'posted', row, transactionId, replayed: false, also });
+      place += pending.partCount;
     }
     this.counters.refusals += rows.refused.length;
     for (const [index, pending] of rows.refusedBy.entries()) {
@@ -301,9 +307,7 @@ export class Lane {
 
   #resolved(settled: 'committed' | StoreFailure | 'superseded'): void {
     if (settled === 'superseded') return this.#lost();
-    this.#resolving = false;
-    if (this.#state === 'frozen') this.#state = 'running';
-    this.#ports.log.info('the outcome is known; the lane goes on', { batch: this.#batch });
+    this.#thaw();
     if (settled !== 'committed') this.#batchRefused(settled);
     this.#lookUps.flush();
     this.#flush();
@@ -318,9 +322,18 @@ export class Lane {
       if (fate !== 'committed') return (await this.#raise()) ? fate : 'superseded';
       this.#flights.shift();
       this.#advance(flight);
+      // Whoever is told of the last one may read at once.
+      if (this.#flights.length === 0) this.#thaw();
       this.#publish(flight);
     }
     return 'committed';
+  }
+
+  #thaw(): void {
+    if (!this.#resolving) return;
+    this.#resolving = false;
+    if (this.#state === 'frozen') this.#state = 'running';
+    this.#ports.log.info('the outcome is known; the lane goes on', { batch: this.#batch });
   }
 
   async #sendAgain(batch: Batch): Promise<'committed' | StoreFailure | 'superseded'> {
@@ -363,6 +376,11 @@ export class Lane {
       for (const pending of rows.pendings) this.#ports.settle(pending, { type: 'unavailable' });
     }
   }
+}
+
+function postedAt(writerId: number, batch: Batch, place: number): Posted {
+  const row = batch.posted[place] as PostedRow;
+  return { row, transactionId: transactionId(row.posting.occurredAtMs, { writerId, batch: batch.batch, place }) };
 }
 
 function isRefused(reply: unknown): reply is StoreFailure {

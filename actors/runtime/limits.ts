@@ -4,6 +4,8 @@ import { positionBounds } from '@local-plus/contracts';
 export interface RuntimeLimits {
   /** Commands of one statement; the place in a batch has ten bits. */
   readonly batchCommandsMax: number;
+  /** Parts of one request: a transfer has two, a group one per line. */
+  readonly partsMax: number;
   /** Batches in the air at a time; 1: the next one waits for the reply. */
   readonly flightsMax: number;
   /** How many commands have to be ready for a batch to follow one that is in the air. */
@@ -27,6 +29,7 @@ export interface RuntimeLimits {
 
 export const runtimeLimits: RuntimeLimits = {
   batchCommandsMax: 1_000,
+  partsMax: 100,
   flightsMax: 2,
   overlapCommandsMin: 64,
   lookUpsMax: 1_000,
@@ -44,6 +47,7 @@ export function checkRuntimeLimits(limits: RuntimeLimits): void {
   const relations: readonly [boolean, string][] = [
     [limits.batchCommandsMax <= positionBounds.placeMax + 1, 'a batch has at most 1,024 places'],
     [limits.turnCommandsMax <= limits.batchCommandsMax, 'a turn fits into a batch'],
+    [limits.partsMax <= positionBounds.placeMax + 1, 'a request fits into a batch of its own'],
     [limits.flightsMax >= 1, 'one batch at least can be in the air'],
     [limits.overlapCommandsMin <= limits.batchCommandsMax, 'what is worth a batch fits into one'],
     [limits.mailboxMax <= limits.pendingMax, 'one mailbox cannot hold more than the process'],

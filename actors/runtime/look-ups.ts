@@ -7,16 +7,18 @@
  *
  * A failed look-up harms nobody's money: who waited is told `unavailable`, and the next one starts on a fresh connection.
  */
-import { openedAccount } from '../account/domain.ts';
+import { InvariantViolation } from '../account/domain.ts';
+import type { AccountRecord } from '../account/model.ts';
+import { restore } from '../account/restore.ts';
 import { type Findings, type LedgerStore, type Log, type LookUps as Questions, StoreFailure } from '../ports.ts';
-import type { Actor, Pending } from './actor.ts';
+import type { Actor, KeyAsker } from './actor.ts';
 import type { RuntimeLimits } from './limits.ts';
 
 export interface LookUpPorts {
   readonly store: LedgerStore;
   readonly log: Log;
   readonly limits: RuntimeLimits;
-  /** The actor may be able to go on. */
+  /** The actor may be able to go on, and so may those whose requests have a part for it. */
   readonly wake: (actor: Actor) => void;
   /** The commands of these actors can go on: called once per reply. */
   readonly found: () => void;
@@ -26,13 +28,13 @@ export interface LookUpPorts {
 
 /** One statement's look-ups, and who waits for them. */
 interface Flight {
-  readonly keys: readonly Pending[];
+  readonly keys: readonly KeyAsker[];
   readonly loads: readonly Actor[];
 }
 
 export class LookUps {
   readonly #ports: LookUpPorts;
-  #keys: Pending[] = [];
+  #keys: KeyAsker[] = [];
   #loads: Actor[] = [];
   #flight: Flight | null = null;
   /** Look-ups per statement for now: halved by a refused statement, until the culprit stands alone. */
@@ -44,8 +46,8 @@ export class LookUps {
     this.#maxNow = ports.limits.lookUpsMax;
   }
 
-  addKey(pending: Pending): void {
-    this.#keys.push(pending);
+  addKey(asker: KeyAsker): void {
+    this.#keys.push(asker);
   }
 
   addLoad(actor: Actor): void {
@@ -70,7 +72,7 @@ export class LookUps {
   abandon(): void {
     const { keys, loads } = this.#flight ?? { keys: [], loads: [] };
     this.#giveUp({ keys: this.#keys.splice(0), loads: this.#loads.splice(0) });
-    for (const pending of keys) this.#ports.failed(pending.actor);
+    for (const { actor } of keys) this.#ports.failed(actor);
     for (const actor of loads) this.#ports.failed(actor);
   }
 
@@ -78,15 +80,27 @@ export class LookUps {
     this.#flight = null;
     this.#maxNow = Math.min(this.#maxNow * 2, this.#ports.limits.lookUpsMax);
     for (const [index, actor] of flight.loads.entries()) {
-      actor.load(findings.accounts[index] ?? openedAccount);
-      this.#ports.wake(actor);
+      this.#load(actor, findings.accounts[index] ?? null);
     }
-    for (const [index, pending] of flight.keys.entries()) {
-      pending.found = findings.keys[index] ?? null;
-      this.#ports.wake(pending.actor);
+    for (const [index, asker] of flight.keys.entries()) {
+      asker.learn(findings.keys[index] ?? null);
+      this.#ports.wake(asker.actor);
     }
     this.flush();
     this.#ports.found();
+  }
+
+  /** What the store holds may be broken; then this account alone is out of use, and says so. */
+  #load(actor: Actor, record: AccountRecord | null): void {
+    try {
+      actor.load(restore(record), record?.hash ?? null);
+    } catch (cause) {
+      if (!(cause instanceof InvariantViolation)) throw cause;
+      this.#ports.log.error('an account cannot be restored', { accountId: actor.accountId, invariant: cause.message });
+      actor.loading = false;
+      return this.#ports.failed(actor);
+    }
+    this.#ports.wake(actor);
   }
 
   #failed(flight: Flight, cause: unknown): void {
@@ -116,12 +130,12 @@ export class LookUps {
       actor.loading = false;
       this.#ports.failed(actor);
     }
-    for (const pending of flight.keys) this.#ports.failed(pending.actor);
+    for (const { actor } of flight.keys) this.#ports.failed(actor);
   }
 }
 
-function keyOf(pending: Pending): Questions['keys'][number] {
-  return pending.request.facts;
+function keyOf(asker: KeyAsker): Questions['keys'][number] {
+  return asker.facts;
 }
 
 function accountOf(actor: Actor): Actor['accountId'] {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { IdempotencyKey } from '@local-plus/contracts';
-import { type Outcome, StoreFailure } from '../index.ts';
+import { type Outcome, openedAccount, StoreFailure } from '../index.ts';
 import { newAccountId, Stage } from '../test/stage.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -35,7 +35,7 @@ describe('the runtime', () => {
       runtime.submit(stage.request(account, 'burn', 7, 'd')),
     ]);
     assert.deepEqual(types(outcomes), ['refused', 'posted', 'posted', 'refused']);
-    assert.deepEqual(await runtime.read(account), { version: 2, balance: 6, held: 0, lastAtMs: stage.nowMs });
+    assert.deepEqual(await runtime.read(account), { ...openedAccount, version: 2, balance: 6, lastAtMs: stage.nowMs });
     assert.equal(stage.commits, 1);
   });
 
@@ -141,7 +141,7 @@ describe('two batches in the air', () => {
       stage.announced.map(({ batch }) => batch),
       [1, 2, 3, 4],
     );
-    assert.deepEqual(await runtime.read(account), { version: 4, balance: 3, held: 0, lastAtMs: stage.nowMs });
+    assert.deepEqual(await runtime.read(account), { ...openedAccount, version: 4, balance: 3, lastAtMs: stage.nowMs });
   });
 
   it('W1: a few commands wait for the reply instead', async () => {

@@ -5,19 +5,21 @@
  * happened is given only where nothing will; everything else is `unavailable`, and the same key tells later.
  */
 import type { AccountId } from '@local-plus/contracts';
-import type { AccountState } from '../account/domain.ts';
+import type { AccountState } from '../account/model.ts';
 import type { Clock, CommittedBatch, LedgerStore, Log, Timer } from '../ports.ts';
-import { Pending } from './actor.ts';
+import { type Actor, Pending, PendingPart } from './actor.ts';
 import { Directory } from './directory.ts';
 import { Lane, type LaneCounters, type LaneState } from './lane.ts';
 import { checkRuntimeLimits, type RuntimeLimits, runtimeLimits } from './limits.ts';
-import type { AccountRequest, Outcome } from './outcome.ts';
+import type { AccountRequest, Outcome, Part } from './outcome.ts';
 
 export interface RuntimePorts {
   readonly store: LedgerStore;
   readonly clock: Clock;
   readonly timer: Timer;
   readonly log: Log;
+  /** SHA-256 of a text, 64 lower-case hex characters. */
+  readonly digest: (text: string) => string;
   readonly writerId: number;
   readonly limits?: RuntimeLimits;
   /** Called in batch order, right after each commit. Must be quick and must not throw. */
@@ -37,6 +39,8 @@ export interface RuntimeStatus {
   readonly lookUpStatements: number;
   readonly counters: LaneCounters;
 }
+
+const noParts: readonly PendingPart[] = [];
 
 export class Runtime {
   readonly #ports: RuntimePorts;
@@ -91,17 +95,42 @@ export class Runtime {
     if (this.#pendings.size >= this.#limits.pendingMax) return answer({ type: 'overloaded' });
     const actor = this.#directory.summon(request.facts.accountId);
     if (actor === null || actor.mailboxLength >= this.#limits.mailboxMax) return answer({ type: 'overloaded' });
-    const pending = new Pending(request, actor, answer);
-    this.#pendings.add(pending);
     const first = actor.onTheWay(request.facts.idempotencyKey);
+    const also = first || request.also === undefined ? noParts : this.#partsOf(actor, request.also);
+    if (also === null) return answer({ type: 'overloaded' });
+    const pending = new Pending(request, actor, also, answer);
+    this.#pendings.add(pending);
     if (first) {
       first.followers ??= [];
       first.followers.push(pending);
       return;
     }
     actor.enqueue(pending);
+    for (const part of also) {
+      part.actor.dependents.push(actor);
+      part.actor.register(part.facts.idempotencyKey, pending);
+      if (part.actor.committed === null && !part.actor.loading) this.#lane.load(part.actor);
+    }
     if (actor.committed === null && !actor.loading) this.#lane.load(actor);
     this.#lane.lookUp(pending);
+  }
+
+  /** The further parts with their actors; null: there is no room for them, or one of their keys is on the way. */
+  #partsOf(first: Actor, parts: readonly Part[]): readonly PendingPart[] | null {
+    const { partsMax } = this.#limits;
+    if (parts.length >= partsMax) throw new RangeError(`a request has at most ${partsMax} parts`);
+    const found: PendingPart[] = [];
+    // Whoever was found must not make room for the next one.
+    first.dependents.push(first);
+    for (const part of parts) {
+      const actor = this.#directory.summon(part.facts.accountId);
+      if (actor === null || actor.onTheWay(part.facts.idempotencyKey)) break;
+      actor.dependents.push(first);
+      found.push(new PendingPart(actor, part));
+    }
+    first.undepend(first);
+    for (const { actor } of found) actor.undepend(first);
+    return found.length === parts.length ? found : null;
   }
 
   /** The committed state of an account (I4); null when the store is away or too much waits. */
@@ -137,7 +166,12 @@ export class Runtime {
   }
 
   #settle(pending: Pending, outcome: Outcome): void {
-    pending.actor.release(pending);
+    if (pending.actor.release(pending.facts.idempotencyKey, pending)) {
+      for (const { actor, facts } of pending.also) {
+        actor.release(facts.idempotencyKey, pending);
+        actor.undepend(pending.actor);
+      }
+    }
     this.#pendings.delete(pending);
     pending.answer(outcome);
     const { followers } = pending;
@@ -173,5 +207,5 @@ export class Runtime {
 function outcomeForFollower(outcome: Outcome, first: Pending, follower: Pending): Outcome {
   if (outcome.type !== 'posted' && outcome.type !== 'refused') return outcome;
   if (first.request.facts.requestHash !== follower.request.facts.requestHash) return { type: 'key_reused' };
-  return { ...outcome, replayed: true };
+  return outcome.type === 'posted' ? { ...outcome, replayed: true, also: [] } : { ...outcome, replayed: true };
 }

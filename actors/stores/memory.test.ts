@@ -3,5 +3,9 @@ import { MemoryLedger } from './memory.ts';
 
 ledgerStoreConformance('memory', async () => {
   const ledger = new MemoryLedger();
-  return { connect: () => ledger.connect(), close: async () => undefined };
+  return {
+    connect: () => ledger.connect(),
+    due: async (nowMs, accountsMax) => ledger.due(nowMs, accountsMax),
+    close: async () => undefined,
+  };
 });

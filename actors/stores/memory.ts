@@ -3,10 +3,11 @@
  *
  * `MemoryLedger` is the database; each `connect()` is one writer's connection, so that a superseded one can be tried.
  */
-import { type AccountId, limits, transactionId } from '@local-plus/contracts';
+import { type AccountId, limits, type ProgramId, transactionId } from '@local-plus/contracts';
+import type { AccountHead, AccountRecord, Posting } from '../account/model.ts';
 import {
-  type AccountHead,
   type Batch,
+  type DueAccount,
   type Findings,
   type LedgerStore,
   type LookUps,
@@ -20,6 +21,9 @@ export class MemoryLedger {
   readonly #writers = new Map<number, WriterPosition>();
   readonly #byAccount = new Map<AccountId, StoredTransaction[]>();
   readonly #byKey = new Map<string, StoredOutcome>();
+  /** By account and version. */
+  readonly #checkpoints = new Map<string, string>();
+  readonly #dues = new Map<AccountId, { readonly atMs: number | null; readonly programId: ProgramId }>();
 
   connect(): LedgerStore {
     return {
@@ -36,6 +40,15 @@ export class MemoryLedger {
   /** Every transaction of an account, oldest first. */
   transactions(accountId: AccountId): readonly StoredTransaction[] {
     return this.#byAccount.get(accountId) ?? [];
+  }
+
+  /** The accounts of which something is due, the longest due first. */
+  due(nowMs: number, accountsMax: number): readonly DueAccount[] {
+    const due: DueAccount[] = [];
+    for (const [accountId, { atMs, programId }] of this.#dues) {
+      if (atMs !== null && atMs <= nowMs) due.push({ accountId, programId, dueAtMs: atMs });
+    }
+    return due.sort((left, right) => left.dueAtMs - right.dueAtMs).slice(0, accountsMax);
   }
 
   get accounts(): Iterable<AccountId> {
@@ -59,14 +72,17 @@ export class MemoryLedger {
     this.#check(batch);
     this.#writers.set(batch.writerId, { epoch: batch.epoch, batch: batch.batch });
     for (const [place, row] of batch.posted.entries()) {
-      const { accountId, idempotencyKey } = row.facts;
-      const position = { writerId: batch.writerId, batch: batch.batch, place };
-      const id = transactionId(row.posting.occurredAtMs, position);
-      const stored: StoredTransaction = { ...row, type: 'posted', transactionId: id };
+      const { accountId, programId, idempotencyKey } = row.facts;
+      const { version, occurredAtMs, checkpoint, due } = row.posting;
+      const id = transactionId(occurredAtMs, { writerId: batch.writerId, batch: batch.batch, place });
+      const posting: Posting = { ...row.posting, checkpoint: null, due: null };
+      const stored: StoredTransaction = { ...row, posting, type: 'posted', transactionId: id };
       const rows = this.#byAccount.get(accountId) ?? [];
       rows.push(stored);
       this.#byAccount.set(accountId, rows);
       this.#byKey.set(`${accountId} ${idempotencyKey}`, stored);
+      if (checkpoint !== null) this.#checkpoints.set(`${accountId} ${version}`, checkpoint);
+      if (due !== null) this.#dues.set(accountId, { atMs: due.atMs, programId });
     }
     for (const row of batch.refused) {
       this.#byKey.set(`${row.facts.accountId} ${row.facts.idempotencyKey}`, { ...row, type: 'refused' });
@@ -74,17 +90,17 @@ export class MemoryLedger {
     return true;
   }
 
-  /** What the tables' constraints would refuse; before anything is written. */
+  /** What the tables' constraints would refuse, and a gap in the versions; before anything is written. */
   #check(batch: Batch): void {
-    const newVersions = new Map<AccountId, Set<number>>();
+    const newest = new Map<AccountId, number>();
     const newKeys = new Set<string>();
     for (const { facts, posting } of batch.posted) {
-      const versions = newVersions.get(facts.accountId) ?? new Set();
-      const taken = (this.#byAccount.get(facts.accountId)?.length ?? 0) >= posting.version;
-      if (taken || versions.has(posting.version)) throw new StoreFailure('refused', 'the version is taken');
-      newVersions.set(facts.accountId, versions.add(posting.version));
+      const before = newest.get(facts.accountId) ?? this.#byAccount.get(facts.accountId)?.length ?? 0;
+      if (posting.version !== before + 1) throw new StoreFailure('refused', 'the version is taken, or leaves one out');
+      newest.set(facts.accountId, posting.version);
       if (Math.abs(posting.balanceAfter) > limits.balanceMax) throw new StoreFailure('refused', 'out of range');
-      if (posting.amount < limits.amountMin || posting.amount > limits.amountMax) {
+      if (posting.heldAfter < 0) throw new StoreFailure('refused', 'what is held is out of range');
+      if (posting.amount < 0 || posting.amount > limits.amountMax) {
         throw new StoreFailure('refused', 'the amount is out of range');
       }
     }
@@ -99,14 +115,26 @@ export class MemoryLedger {
   #lookUp(lookUps: LookUps): Findings {
     return {
       keys: lookUps.keys.map((key) => this.#byKey.get(`${key.accountId} ${key.idempotencyKey}`) ?? null),
-      accounts: lookUps.accounts.map((accountId) => this.#head(accountId)),
+      accounts: lookUps.accounts.map((accountId) => this.#record(accountId)),
     };
   }
 
-  #head(accountId: AccountId): AccountHead | null {
-    const posting = this.#byAccount.get(accountId)?.at(-1)?.posting;
-    if (!posting) return null;
-    const { version, balanceAfter, heldAfter, occurredAtMs } = posting;
-    return { version, balance: balanceAfter, held: heldAfter, lastAtMs: occurredAtMs };
+  #record(accountId: AccountId): AccountRecord | null {
+    const rows = this.#byAccount.get(accountId) ?? [];
+    const newest = rows.at(-1);
+    if (!newest) return null;
+    const { baseVersion } = newest.posting;
+    const { hash } = newest;
+    if (baseVersion === null) return { base: headOf(newest.posting), tail: [], hash };
+    const base = rows[baseVersion - 1];
+    return {
+      base: this.#checkpoints.get(`${accountId} ${baseVersion}`) ?? (base ? headOf(base.posting) : null),
+      tail: rows.slice(baseVersion).map((row) => row.posting),
+      hash,
+    };
   }
+}
+
+function headOf({ version, balanceAfter, heldAfter, occurredAtMs }: Posting): AccountHead {
+  return { version, balance: balanceAfter, held: heldAfter, lastAtMs: occurredAtMs };
 }

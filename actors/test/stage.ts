@@ -2,15 +2,19 @@
  * A stage for runtime tests: a ledger in memory behind a wire that can be held, cut before or after the ledger saw the
  * statement, and told to refuse; clocks and timers that only move when the test says so.
  */
-import { type IdempotencyKey, type ProgramId, uuidV7 } from '@local-plus/contracts';
+import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
+import { type AccountId, type IdempotencyKey, type ProgramId, uuidV7 } from '@local-plus/contracts';
 import { facts, newAccountId } from '../conformance/rows.ts';
 import {
   type AccountRequest,
   type Batch,
   type Command,
   type CommittedBatch,
+  chainText,
   type LedgerStore,
   MemoryLedger,
+  type Part,
   Runtime,
   type RuntimeLimits,
   runtimeLimits,
@@ -61,6 +65,7 @@ export class Stage {
         warn: (event) => this.logged.push(event),
         error: (event) => this.logged.push(event),
       },
+      digest: (text) => hash('sha256', text, 'hex'),
       writerId: 1,
       limits: { ...runtimeLimits, ...limits },
       committed: (batch) => this.announced.push(batch),
@@ -70,18 +75,55 @@ export class Stage {
     });
   }
 
-  request(
-    accountId: ReturnType<typeof newAccountId>,
-    kind: Command['kind'],
-    amount: number,
-    key: string,
-  ): AccountRequest {
+  request(accountId: AccountId, kind: 'earn' | 'burn', amount: number, key: string): AccountRequest {
     const hash = `${kind}-${amount}-`.padEnd(32, 'x');
     return {
       facts: facts(accountId, key, { programId: this.programId, requestHash: hash }),
-      command: { kind, amount, programId: this.programId },
+      command: this.#command(kind, amount),
       deadlineMs: this.monotonicMs + 10_000,
     };
+  }
+
+  /** Two parts of two accounts: what one loses the other gains. */
+  transfer(from: AccountId, to: AccountId, amount: number, key: string): AccountRequest {
+    const { programId } = this;
+    const requestHash = `transfer-${amount}-`.padEnd(32, 'x');
+    return {
+      facts: facts(from, key, { programId, requestHash }),
+      command: { kind: 'transfer_out', amount, programId, partner: to },
+      deadlineMs: this.monotonicMs + 10_000,
+      also: [
+        {
+          facts: facts(to, `transfer ${from} ${key}`, { programId, requestHash }),
+          command: { kind: 'transfer_in', amount, programId, partner: from },
+        },
+      ],
+    };
+  }
+
+  /** Several commands of one account, all or none. */
+  group(accountId: AccountId, commands: readonly (readonly ['earn' | 'burn', number])[], key: string): AccountRequest {
+    const parts = commands.map(([kind, amount], index) => ({
+      facts: facts(accountId, index === 0 ? key : `group ${key} ${index}`, { programId: this.programId }),
+      command: this.#command(kind, amount),
+    }));
+    const [first, ...also] = parts as [Part, ...Part[]];
+    return { ...first, deadlineMs: this.monotonicMs + 10_000, also };
+  }
+
+  #command(kind: 'earn' | 'burn', amount: number): Command {
+    const { programId } = this;
+    return kind === 'earn' ? { kind, amount, programId, expiry: null } : { kind, amount, programId };
+  }
+
+  /** Every row's hash is the digest of its content and of its predecessor's hash. */
+  assertChained(accountId: AccountId): void {
+    let previous: string | null = null;
+    for (const row of this.ledger.transactions(accountId)) {
+      const link: string = hash('sha256', chainText(previous, row), 'hex');
+      assert.equal(row.hash, link, `version ${row.posting.version}`);
+      previous = link;
+    }
   }
 
   /** Statements wait until {@link release}: all, or only the writes. */
