@@ -6,7 +6,11 @@ import {
   type EdgeContext,
   formatContext,
   isUuid,
+  ledgerTransactionEvent,
+  limits,
   matchRoute,
+  merchants,
+  movements,
   parseContext,
   parseSigningKeys,
   problem,
@@ -61,9 +65,9 @@ describe('routes', () => {
     );
   });
 
-  it('needs a key for every POST, and caches public reads only', () => {
+  it('needs a key for every POST, or for each of its lines, and caches public reads only', () => {
     for (const route of Object.values(routes) as Route[]) {
-      if (route.method === 'POST') assert.ok(route.idempotent, route.path);
+      if (route.method === 'POST') assert.ok(route.idempotent || route.format === 'ndjson', route.path);
       if (route.cacheS !== null) assert.ok(route.method === 'GET' && route.scope === null, route.path);
     }
   });
@@ -111,6 +115,53 @@ describe('schemas', () => {
     }
     assert.equal(validateQuery(null, 'a=1').ok, false);
     assert.equal(validateQuery(null, '').ok, true);
+  });
+
+  it('ask for at least 1, and show the 0 of what moves nothing', () => {
+    const shown = {
+      id: walletId,
+      wallet_id: walletId,
+      kind: 'freeze',
+      amount: 0,
+      unit: 'PTS',
+      balance_after: -5,
+      held_after: 0,
+      version: 1,
+      reference: null,
+      reversal_of: null,
+      metadata: null,
+      created_at: '2026-01-01T00:00:00.000Z',
+    };
+    assert.ok(validate(wallets.transaction, shown).ok);
+    assert.ok(!validate(wallets.transaction, { ...shown, amount: -1 }).ok);
+    assert.ok(!validate(movements.createHold, { amount: 0 }).ok);
+    assert.ok(ledgerTransactionEvent.shape.data.shape.amount.safeParse(0).success);
+  });
+
+  it('take an empty object where everything has a default, and fill it in', () => {
+    assert.deepEqual(validate(movements.capture, {}), { ok: true, value: { final: false } });
+    assert.deepEqual(validate(movements.release, {}), { ok: true, value: {} });
+    assert.deepEqual(validate(movements.reverse, {}), { ok: true, value: {} });
+  });
+
+  it('refuse a transfer from a wallet to itself, and point at where it goes', () => {
+    const result = validate(movements.createTransfer, { from_wallet_id: walletId, to_wallet_id: walletId, amount: 1 });
+    assert.ok(!result.ok);
+    assert.equal(result.errors[0]?.pointer, '/to_wallet_id');
+  });
+
+  it('give a program its rules by default', () => {
+    const result = validate(merchants.createProgram, { name: 'P', unit: 'PTS' });
+    assert.deepEqual(result, {
+      ok: true,
+      value: {
+        name: 'P',
+        unit: 'PTS',
+        scale: 0,
+        reversal_policy: { type: 'refuse' },
+        hold_expires_in_s: limits.holdSecondsDefault,
+      },
+    });
   });
 
   it('accept the ids that we make', () => {

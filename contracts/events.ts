@@ -37,7 +37,7 @@ export const ledgerTransactionEvent = z.strictObject({
     program_id: fields.uuid,
     version: fields.version,
     kind: z.enum(transactionKinds),
-    amount: fields.amount,
+    amount: fields.movedAmount,
     balance_delta: fields.balance,
     balance_after: fields.balance,
     held_after: fields.balance,

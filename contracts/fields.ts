@@ -16,6 +16,7 @@ function text(charsMax: number): z.ZodString {
 
 export const name = text(limits.nameCharsMax);
 export const reference = text(limits.referenceCharsMax).describe("The caller's own reference, an order number say.");
+export const reason = text(limits.reasonCharsMax).describe('Why; kept with the transaction. Never personal data.');
 export const externalId = text(limits.externalIdCharsMax).describe("The caller's own id of this resource; unique.");
 
 export const uuid = z
@@ -25,12 +26,24 @@ export const uuid = z
 
 export const timestamp = z.iso.datetime({ precision: 3 }).describe('RFC 3339, UTC, milliseconds.');
 
+/** What callers ask for: in whatever offset, a moment whose year in UTC has four digits and is not 0. */
+export const moment = z.iso
+  .datetime({ offset: true })
+  .regex(/^(?!000[01]|9999)/, 'is not between the years 2 and 9998');
+
 /** What one transaction moves, in the smallest unit of the program. */
 export const amount = z
   .int()
   .min(limits.amountMin)
   .max(limits.amountMax)
   .describe('An integer of the smallest unit of the program.');
+
+/** What a transaction that is shown moved: 0 where nothing moves. */
+export const movedAmount = z
+  .int()
+  .min(0)
+  .max(limits.amountMax)
+  .describe('An integer of the smallest unit of the program; 0 only for `freeze` and `unfreeze`.');
 
 export const balance = z.int().min(-limits.balanceMax).max(limits.balanceMax);
 export const version = z
@@ -61,4 +74,6 @@ export const pageQuery = {
   cursor: cursor.optional(),
 };
 
-export const nextCursor = cursor.nullable().describe('null on the last page.');
+export const nextCursor = cursor
+  .nullable()
+  .describe('null on the last page. Until then a page may be short, or empty, where a filter skips much.');

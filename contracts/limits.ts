@@ -22,10 +22,30 @@ export const limits = {
   idempotencyKeyCharsMax: 255,
   nameCharsMax: 140,
   referenceCharsMax: 140,
+  reasonCharsMax: 140,
   externalIdCharsMax: 140,
   metadataMembersMax: 20,
   metadataKeyCharsMax: 40,
   metadataValueCharsMax: 200,
+
+  /** How long a hold lasts before it is released by itself, where neither the request nor the program says. */
+  holdSecondsDefault: 7 * 24 * 3_600,
+  holdSecondsMax: 30 * 24 * 3_600,
+  /** How long points last before they expire. */
+  expiryMonthsMax: 120,
+  expiryDaysMax: 3_650,
+
+  /** `POST /v1/transactions/bulk`: its body, the lines in it, one line, the lines of one group, and a group's name. */
+  bulkBytesMax: 1_048_576,
+  bulkLinesMax: 5_000,
+  bulkLineBytesMax: 4_096,
+  bulkGroupLinesMax: 100,
+  bulkGroupCharsMax: 64,
+  /** So many lines, begun or full, are counted as one request of the key's plan: about what they cost. */
+  bulkLinesPerRequest: 50,
+  /** How long the origin works on one bulk request, and how much longer the rest of the answer may be under way. */
+  bulkBudgetMs: 20_000,
+  bulkAnswerGraceMs: 5_000,
 
   pageRowsDefault: 25,
   pageRowsMax: 100,
@@ -42,6 +62,8 @@ export const limits = {
 } as const;
 
 if (limits.amountMax > limits.balanceMax) throw new Error('limits: one amount must fit into a balance');
-if (limits.requestBudgetMs >= limits.signatureWindowMs) {
+if (limits.bulkLineBytesMax > limits.bodyBytesMax) throw new Error('limits: a line is no larger than a request');
+if (limits.holdSecondsDefault > limits.holdSecondsMax) throw new Error('limits: the usual hold must be allowed');
+if (Math.max(limits.requestBudgetMs, limits.bulkBudgetMs) >= limits.signatureWindowMs) {
   throw new Error('limits: a request must end inside the window in which its signature is remembered');
 }

@@ -63,6 +63,40 @@ export const createdApiKey = apiKey.extend({
 });
 export type CreatedApiKey = z.infer<typeof createdApiKey>;
 
+const endOfMonth = z
+  .boolean()
+  .default(false)
+  .describe('Moved to the last day of its month, which customers can remember.');
+
+/** When points expire that are earned. Days and months are of the UTC calendar; points last to the end of their day. */
+export const pointExpiry = z.discriminatedUnion('period', [
+  z.strictObject({
+    period: z.literal('months'),
+    count: z.int().min(1).max(limits.expiryMonthsMax),
+    end_of_month: endOfMonth,
+  }),
+  z.strictObject({
+    period: z.literal('days'),
+    count: z.int().min(1).max(limits.expiryDaysMax),
+    end_of_month: endOfMonth,
+  }),
+]);
+export type PointExpiry = z.infer<typeof pointExpiry>;
+
+/** What becomes of the reversal of an earn whose points are spent. */
+export const reversalPolicy = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('refuse') }).describe('It is refused.'),
+  z
+    .strictObject({ type: z.literal('negative'), limit: fields.amount })
+    .describe('The balance goes below zero, to minus the limit at most.'),
+  z
+    .strictObject({ type: z.literal('recover') })
+    .describe('What is there is taken; later earns pay the rest back first.'),
+]);
+export type ReversalPolicy = z.infer<typeof reversalPolicy>;
+
+const holdExpiresInS = z.int().min(1).max(limits.holdSecondsMax);
+
 export const createProgram = z.strictObject({
   name: fields.name,
   unit: fields.unit,
@@ -72,6 +106,13 @@ export const createProgram = z.strictObject({
     .max(6)
     .default(0)
     .describe('Digits behind the decimal point of one unit; amounts stay integers.'),
+  point_expiry: pointExpiry.optional().describe('When points expire; never by default.'),
+  reversal_policy: reversalPolicy
+    .default({ type: 'refuse' })
+    .describe('What becomes of the reversal of an earn whose points are spent.'),
+  hold_expires_in_s: holdExpiresInS
+    .default(limits.holdSecondsDefault)
+    .describe('How long a hold lasts that does not say it itself.'),
 });
 export type CreateProgram = z.infer<typeof createProgram>;
 
@@ -81,6 +122,9 @@ export const program = z.strictObject({
   name: fields.name,
   unit: fields.unit,
   scale: z.int().min(0).max(6),
+  point_expiry: pointExpiry.nullable(),
+  reversal_policy: reversalPolicy,
+  hold_expires_in_s: holdExpiresInS,
   created_at: fields.timestamp,
 });
 export type Program = z.infer<typeof program>;

@@ -4,8 +4,11 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import * as z from 'zod';
+import { bodyRules } from './bodies.ts';
+import * as bulk from './bulk.ts';
 import * as catalog from './catalog.ts';
 import * as merchants from './merchants.ts';
+import * as movements from './movements.ts';
 import { type ProblemCode, problemMediaType, problemSchema, problemTable } from './problems.ts';
 import { type Route, routes } from './routes.ts';
 import * as wallets from './wallets.ts';
@@ -40,6 +43,9 @@ const answers: Readonly<Record<string, z.ZodType>> = {
   transaction: wallets.transaction,
   transaction_with_entries: wallets.transactionWithEntries,
   transaction_page: wallets.transactionPage,
+  bulk_outcome: bulk.outcome,
+  hold: movements.hold,
+  transfer: movements.transfer,
   catalog_item: catalog.catalogItem,
   catalog_page: catalog.catalogPage,
   problem: problemSchema,
@@ -50,6 +56,14 @@ const bodies: Readonly<Record<string, z.ZodType>> = {
   create_program: merchants.createProgram,
   create_wallet: wallets.createWallet,
   posting: wallets.post,
+  bulk_line: bulk.line,
+  adjustment: movements.adjust,
+  freezing: movements.freeze,
+  create_hold: movements.createHold,
+  capture: movements.capture,
+  release: movements.release,
+  reversal: movements.reverse,
+  create_transfer: movements.createTransfer,
   create_catalog_item: catalog.createCatalogItem,
 };
 
@@ -85,6 +99,10 @@ function problemsOf(route: Route): ProblemCode[] {
   ];
 }
 
+function mediaTypeOf({ format }: Route): string {
+  return bodyRules[format ?? 'json'].mediaType;
+}
+
 function responses(route: Route): Json {
   const answer: Json = {
     description: 'Done.',
@@ -99,7 +117,7 @@ function responses(route: Route): Json {
           }
         : {}),
     },
-    content: { 'application/json': { schema: reference(answers, route.answer) } },
+    content: { [mediaTypeOf(route)]: { schema: reference(answers, route.answer) } },
   };
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of new Set(problemsOf(route))) {
@@ -150,6 +168,11 @@ function parameters(route: Route): Json[] {
   return [...inPath, ...inQuery, ...inHeader];
 }
 
+function describe({ scope, description }: Route): Json {
+  const sentences = [...(description ? [description] : []), ...(scope === null ? [] : [`Scope: \`${scope}\`.`])];
+  return sentences.length === 0 ? {} : { description: sentences.join(' ') };
+}
+
 function operation(id: string, route: Route): Json {
   const wants = parameters(route);
   return {
@@ -157,12 +180,12 @@ function operation(id: string, route: Route): Json {
     summary: route.summary,
     tags: [id.split('.')[0]],
     security: route.scope === null ? [] : [{ api_key: [] }],
-    ...(route.scope === null ? {} : { description: `Scope: \`${route.scope}\`.` }),
+    ...describe(route),
     ...(wants.length > 0 ? { parameters: wants } : {}),
     ...(route.body === null
       ? {}
       : {
-          requestBody: { required: true, content: { 'application/json': { schema: reference(bodies, route.body) } } },
+          requestBody: { required: true, content: { [mediaTypeOf(route)]: { schema: reference(bodies, route.body) } } },
         }),
     responses: responses(route),
   };

@@ -3,8 +3,11 @@
  * not exist (404), and a path in it with another method answers 405 with `Allow`.
  */
 import type { z } from 'zod';
+import type { BodyFormat } from './bodies.ts';
+import * as bulk from './bulk.ts';
 import * as catalog from './catalog.ts';
 import * as merchants from './merchants.ts';
+import * as movements from './movements.ts';
 import type { ProblemCode } from './problems.ts';
 import * as wallets from './wallets.ts';
 
@@ -13,10 +16,15 @@ export interface Route {
   /** `{name}` matches one segment. */
   readonly path: string;
   readonly summary: string;
+  /** What the summary cannot say. */
+  readonly description?: string;
   /** `null`: public, no API key needed. */
   readonly scope: merchants.Scope | null;
   /** POST only: the request needs an Idempotency-Key. */
   readonly idempotent: boolean;
+  /** What the bodies are: one JSON document each when absent, or lines of them. */
+  readonly format?: BodyFormat;
+  /** Of `ndjson`: of one line; so is the answer. */
   readonly body: z.ZodType | null;
   readonly query: z.ZodType | null;
   readonly status: 200 | 201;
@@ -37,13 +45,8 @@ const read = {
   cacheS: null,
 } as const;
 const write = { method: 'POST', idempotent: true, query: null, status: 201, cacheS: null } as const;
-const posting = {
-  ...write,
-  scope: 'transactions:write',
-  body: wallets.post,
-  answer: wallets.transaction,
-  problems: ['not_found', 'insufficient_funds', 'balance_limit_exceeded'],
-} as const;
+const moving = { ...write, scope: 'transactions:write', answer: wallets.transaction } as const;
+const freezing = { ...write, scope: 'wallets:write', body: movements.freeze, answer: wallets.transaction } as const;
 
 export const routes = {
   'merchants.create': {
@@ -113,8 +116,68 @@ export const routes = {
     scope: 'wallets:read',
     answer: wallets.wallet,
   },
-  'wallets.earn': { ...posting, path: '/v1/wallets/{wallet_id}/earn', summary: 'Earn: put points into a wallet' },
-  'wallets.burn': { ...posting, path: '/v1/wallets/{wallet_id}/burn', summary: 'Burn: take points out of a wallet' },
+  'wallets.earn': {
+    ...moving,
+    path: '/v1/wallets/{wallet_id}/earn',
+    summary: 'Earn: put points into a wallet',
+    body: wallets.post,
+    problems: ['not_found', 'account_frozen', 'balance_limit_exceeded'],
+  },
+  'wallets.burn': {
+    ...moving,
+    path: '/v1/wallets/{wallet_id}/burn',
+    summary: 'Burn: take points out of a wallet',
+    body: wallets.post,
+    problems: ['not_found', 'account_frozen', 'insufficient_funds'],
+  },
+  'wallets.adjust': {
+    ...moving,
+    path: '/v1/wallets/{wallet_id}/adjust',
+    summary: 'Adjust: correct a balance, either way, with a reason; also on a frozen wallet',
+    body: movements.adjust,
+    problems: ['not_found', 'insufficient_funds', 'balance_limit_exceeded'],
+  },
+  'wallets.freeze': {
+    ...freezing,
+    path: '/v1/wallets/{wallet_id}/freeze',
+    summary: 'Freeze a wallet: nothing is earned, spent or transferred until it is unfrozen',
+    problems: ['not_found', 'account_frozen'],
+  },
+  'wallets.unfreeze': {
+    ...freezing,
+    path: '/v1/wallets/{wallet_id}/unfreeze',
+    summary: 'Unfreeze a wallet',
+    problems: ['not_found', 'account_not_frozen'],
+  },
+  'holds.create': {
+    ...moving,
+    path: '/v1/wallets/{wallet_id}/holds',
+    summary: 'Hold: set points aside until they are captured or released',
+    body: movements.createHold,
+    answer: movements.hold,
+    problems: ['not_found', 'account_frozen', 'insufficient_funds', 'holds_limit_exceeded'],
+  },
+  'holds.read': {
+    ...read,
+    path: '/v1/holds/{hold_id}',
+    summary: 'A hold, and what is left of it',
+    scope: 'wallets:read',
+    answer: movements.hold,
+  },
+  'holds.capture': {
+    ...moving,
+    path: '/v1/holds/{hold_id}/capture',
+    summary: 'Capture: spend what is held, wholly or in part',
+    body: movements.capture,
+    problems: ['not_found', 'account_frozen', 'hold_closed', 'capture_exceeds_hold'],
+  },
+  'holds.release': {
+    ...moving,
+    path: '/v1/holds/{hold_id}/release',
+    summary: 'Release: give back what is left of a hold',
+    body: movements.release,
+    problems: ['not_found', 'hold_closed'],
+  },
   'wallets.balance': {
     ...read,
     path: '/v1/wallets/{wallet_id}/balance',
@@ -138,6 +201,40 @@ export const routes = {
     summary: 'A transaction with its entries',
     scope: 'wallets:read',
     answer: wallets.transactionWithEntries,
+  },
+  'transactions.reverse': {
+    ...moving,
+    path: '/v1/transactions/{transaction_id}/reverse',
+    summary: 'Reverse a transaction, wholly or in part',
+    body: movements.reverse,
+    problems: [
+      'not_found',
+      'not_reversible',
+      'reversal_exceeds_original',
+      'reversals_limit_exceeded',
+      'insufficient_funds',
+      'balance_limit_exceeded',
+    ],
+  },
+  'transactions.bulk': {
+    ...moving,
+    idempotent: false,
+    path: '/v1/transactions/bulk',
+    summary: 'Many earns and burns, a line each; an outcome per line. Sending it again resumes it',
+    description: bulk.description,
+    format: 'ndjson',
+    body: bulk.line,
+    status: 200,
+    answer: bulk.outcome,
+    problems: [],
+  },
+  'transfers.create': {
+    ...moving,
+    path: '/v1/transfers',
+    summary: 'Transfer points from one wallet to another of the same program',
+    body: movements.createTransfer,
+    answer: movements.transfer,
+    problems: ['not_found', 'program_mismatch', 'account_frozen', 'insufficient_funds', 'balance_limit_exceeded'],
   },
   'catalog.create': {
     ...write,
@@ -181,59 +278,4 @@ export const publicSubject = 'public';
 /** Whether a caller with `granted` may use a route that needs `needed`; the operator's `admin` passes everything. */
 export function allows(granted: readonly merchants.Scope[], needed: merchants.Scope | null): boolean {
   return needed === null || granted.includes(needed) || granted.includes('admin');
-}
-
-export type RouteMatch =
-  | {
-      readonly found: true;
-      readonly id: RouteId;
-      readonly route: Route;
-      readonly params: Readonly<Record<string, string>>;
-    }
-  | { readonly found: false; readonly allow: readonly string[] };
-
-interface Pattern {
-  readonly id: RouteId;
-  readonly route: Route;
-  readonly segments: readonly string[];
-}
-
-const patternsByLength = new Map<number, Pattern[]>();
-for (const [id, route] of Object.entries(routes) as [RouteId, Route][]) {
-  const segments = route.path.split('/').slice(1);
-  const group = patternsByLength.get(segments.length) ?? [];
-  group.push({ id, route, segments });
-  patternsByLength.set(segments.length, group);
-}
-
-/**
- * Finds the route of a method and a canonical path (no query). `found: false` with an empty `allow` is 404, else 405.
- * HEAD is answered by the route of GET.
- */
-export function matchRoute(method: string, path: string): RouteMatch {
-  const segments = path.split('/').slice(1);
-  const wanted = method === 'HEAD' ? 'GET' : method;
-  const allow = new Set<string>();
-  for (const pattern of patternsByLength.get(segments.length) ?? []) {
-    const params = matchSegments(pattern.segments, segments);
-    if (params === null) continue;
-    if (pattern.route.method === wanted) return { found: true, id: pattern.id, route: pattern.route, params };
-    allow.add(pattern.route.method);
-    if (pattern.route.method === 'GET') allow.add('HEAD');
-  }
-  return { found: false, allow: [...allow].sort() };
-}
-
-function matchSegments(pattern: readonly string[], segments: readonly string[]): Record<string, string> | null {
-  const params: Record<string, string> = {};
-  for (const [index, part] of pattern.entries()) {
-    const segment = segments[index] as string;
-    if (part.startsWith('{')) {
-      if (segment === '') return null;
-      params[part.slice(1, -1)] = segment;
-    } else if (part !== segment) {
-      return null;
-    }
-  }
-  return params;
 }

@@ -38,7 +38,7 @@ export const walletBalance = z.strictObject({
 export type WalletBalance = z.infer<typeof walletBalance>;
 
 export const balanceQuery = z.strictObject({
-  as_of: z.iso.datetime({ offset: true }).optional().describe('Any past moment; now by default.'),
+  as_of: fields.moment.optional().describe('Any past moment; now by default.'),
 });
 
 export const post = z.strictObject({
@@ -48,7 +48,7 @@ export const post = z.strictObject({
 });
 export type Post = z.infer<typeof post>;
 
-/** Every kind of transaction the ledger knows. `earn` and `burn` can be posted; the others come with their routes. */
+/** Every kind of transaction the ledger knows. */
 export const transactionKinds = [
   'earn',
   'burn',
@@ -62,6 +62,8 @@ export const transactionKinds = [
   'redeem',
   'transfer_out',
   'transfer_in',
+  'freeze',
+  'unfreeze',
 ] as const;
 export type TransactionKind = (typeof transactionKinds)[number];
 
@@ -69,13 +71,13 @@ export const transaction = z.strictObject({
   id: fields.uuid,
   wallet_id: fields.uuid,
   kind: z.enum(transactionKinds),
-  amount: fields.amount,
+  amount: fields.movedAmount,
   unit: fields.unit,
   balance_after: fields.balance,
   held_after: fields.balance,
   version: fields.version,
   reference: fields.reference.nullable(),
-  reversal_of: fields.uuid.nullable(),
+  reversal_of: fields.uuid.nullable().describe('The transaction that this one reverses.'),
   metadata: fields.metadata.nullable(),
   created_at: fields.timestamp,
 });
@@ -86,8 +88,17 @@ export const entry = z.strictObject({
   amount: fields.balance.describe('Positive: into the account. The entries of a transaction sum to zero.'),
 });
 
-export const transactionWithEntries = transaction.extend({ entries: z.array(entry).max(2) });
+export const transactionWithEntries = transaction.extend({
+  entries: z.array(entry).max(2).describe('Empty where the balance stays: a hold, a freeze.'),
+});
 export type TransactionWithEntries = z.infer<typeof transactionWithEntries>;
 
-export const pageQuery = z.strictObject(fields.pageQuery);
+export const pageQuery = z.strictObject({
+  ...fields.pageQuery,
+  kind: z.enum(transactionKinds).optional(),
+  from: fields.moment.optional().describe('At this moment or after it.'),
+  to: fields.moment.optional().describe('Before this moment.'),
+  reference: fields.reference.optional().describe('With exactly this reference.'),
+});
+export type PageQuery = z.infer<typeof pageQuery>;
 export const transactionPage = z.strictObject({ data: z.array(transaction), next_cursor: fields.nextCursor });

@@ -7,6 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { createBulkModule } from './bulk/index.ts';
 import { type Config, migrationsFolder } from './config.ts';
 import { createGiftcardModule } from './giftcard/index.ts';
 import { createLedger, type Ledger } from './ledger/index.ts';
@@ -23,6 +24,7 @@ import {
 } from './platform/postgres/index.ts';
 import { connectRedis, noRedis, type RedisLink } from './platform/redis/index.ts';
 import { createMetrics, type Log, type Metrics } from './platform/telemetry/index.ts';
+import { createDayClosing } from './proof/index.ts';
 import { createRelay, type RelayService } from './relay/index.ts';
 import { createWalletModule } from './wallet/index.ts';
 
@@ -61,6 +63,9 @@ export function createApp(options: AppOptions): App {
   });
   const relay = config.roles.has('relay') ? relayOf(platform) : null;
   const api = config.roles.has('api') ? createApi(platform, options, relay) : null;
+  const closing = config.roles.has('api')
+    ? createDayClosing({ databaseUrl: config.databaseUrl, connectMs: limits.connectMs, log })
+    : null;
 
   const server = createHttpServer({
     host: config.host,
@@ -84,6 +89,7 @@ export function createApp(options: AppOptions): App {
       platform.redis.start();
       relay?.start();
       api?.ledger.start().catch((error: unknown) => options.fatal('the ledger cannot start', error));
+      closing?.start();
       await probe.start();
       return port;
     },
@@ -93,6 +99,7 @@ export function createApp(options: AppOptions): App {
         ['http', () => server.stop()],
         ['ledger', () => api?.ledger.stop(limits.ledgerStopMs)],
         ['relay', () => relay?.stop(limits.relayStopMs)],
+        ['closing of days', () => closing?.stop(limits.closeMs)],
         ['probe', () => probe.stop()],
         ['redis', () => platform.redis.stop()],
         ['database', () => platform.database.close(limits.closeMs)],
@@ -146,11 +153,13 @@ function createApi(platform: Platform, options: AppOptions, relay: RelayService 
     committed: (batch) => relay?.offer(batch),
     superseded: () => options.fatal('another process owns this writer now'),
   });
+  const bulk = createBulkModule({ ledger: ledger.lines, log, metrics });
   const handlers: Handlers = {
     ...merchant.handlers,
     ...giftcard.handlers,
     ...wallet.handlers,
     ...ledger.handlers,
+    ...bulk.handlers,
   };
   return { handlers, findKeyGrant: merchant.findKeyGrant, ledger };
 }

@@ -2,11 +2,14 @@
  * The bounds of core's platform and small modules, and the relations between them. What the wire bounds stands in
  * contracts; what the ledger bounds stands in actors.
  */
+import { accountLimits } from '@local-plus/actors';
 import { limits as wire } from '@local-plus/contracts';
 
 export const limits = {
   /** Requests that are being read or handled; one more answers 429. Some kilobytes each. */
   requestsInFlightMax: 8_192,
+  /** Those whose body may be large, of 1 MiB each: bulk. Each has at most `bulkLinesInFlightMax` commands in the ledger. */
+  largeRequestsInFlightMax: 32,
   /**
    * Signatures remembered against replay. A full window at 20,000 requests a second is 1.3 million; more than this
    * answers 429. About 100 bytes each.
@@ -55,6 +58,9 @@ export const limits = {
   apiKeysHeldMax: 10_000,
   catalogPagesHeldMax: 1_000,
   programsHeldMax: 10_000,
+  /** Programs looked up by one statement, and callers who wait for the next one; one more answers 429. */
+  programBatchMax: 1_000,
+  programWaitingMax: 8_192,
   walletsHeldMax: 200_000,
   /** Wallets looked up, or created, by one statement. */
   walletBatchMax: 1_000,
@@ -68,7 +74,18 @@ if (limits.noncesMax < 20_000 * ((2 * wire.signatureWindowMs) / 1_000)) {
 if (limits.cacheTombstoneMs <= limits.statementMs + limits.statementGraceMs) {
   throw new Error('limits: a tombstone must outlive every load that began before it');
 }
-if (limits.drainMs + limits.ledgerStopMs + limits.relayStopMs + 2 * limits.closeMs > limits.stopMs) {
+if (limits.drainMs + limits.ledgerStopMs + limits.relayStopMs + 3 * limits.closeMs > limits.stopMs) {
   throw new Error('limits: the parts of a stop must fit into the whole');
 }
-if (limits.walletBatchMax > limits.walletWaitingMax) throw new Error('limits: a batch is taken from those who wait');
+if (
+  wire.holdSecondsMax !== accountLimits.holdSecondsMax ||
+  wire.expiryMonthsMax !== accountLimits.expiryMonthsMax ||
+  wire.expiryDaysMax !== accountLimits.expiryDaysMax
+) {
+  throw new Error('limits: what the wire lets through is what the account machine expects');
+}
+for (const kind of ['wallet', 'program'] as const) {
+  if (limits[`${kind}BatchMax`] > limits[`${kind}WaitingMax`]) {
+    throw new Error('limits: a batch is taken from those who wait');
+  }
+}

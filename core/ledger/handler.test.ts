@@ -18,7 +18,7 @@ import {
   wallets,
 } from '@local-plus/contracts';
 import { Registry } from 'prom-client';
-import { type CoreAnswer, type CoreRequest, type Handler, ProblemError } from '../platform/http/index.ts';
+import { type CoreAnswer, type CoreRequest, ProblemError } from '../platform/http/index.ts';
 import { createDatabase, type Database } from '../platform/postgres/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { type AccountTerms, createLedger, type Ledger } from './index.ts';
@@ -26,6 +26,7 @@ import { type AccountTerms, createLedger, type Ledger } from './index.ts';
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const merchantId = uuidV7<MerchantId>(Date.now());
 const programId = uuidV7<ProgramId>(Date.now());
+const rules: AccountTerms['rules'] = { expiry: null, reversalPolicy: { type: 'refuse' }, holdExpiresInS: 60 };
 
 describe('the ledger module', () => {
   const accounts = new Map<AccountId, AccountTerms>();
@@ -65,7 +66,7 @@ describe('the ledger module', () => {
 
   function open(): AccountId {
     const accountId = uuidV7<AccountId>(Date.now());
-    accounts.set(accountId, { accountId, merchantId, programId, unit: 'PTS' });
+    accounts.set(accountId, { accountId, merchantId, programId, unit: 'PTS', rules });
     return accountId;
   }
 
@@ -77,7 +78,9 @@ describe('the ledger module', () => {
     const query = more.query ?? '';
     const queryValues = validateQuery(routes[id].query, query);
     assert.ok(queryValues.ok);
-    const context = { merchantId: more.merchant === undefined ? merchantId : more.merchant } as EdgeContext;
+    const merchant = more.merchant === undefined ? merchantId : more.merchant;
+    const scopes: EdgeContext['scopes'] = merchant === null ? ['admin'] : [];
+    const context = { merchantId: merchant, scopes } as EdgeContext;
     const request = {
       routeId: id,
       params: [param],
@@ -91,7 +94,8 @@ describe('the ledger module', () => {
       deadlineMs: performance.now() + 5_000,
       bodySha256: '',
     } as unknown as CoreRequest<Id>;
-    return (ledger.handlers[id] as unknown as Handler<Id>)(request);
+    const handle = ledger.handlers[id] as unknown as (request: CoreRequest<Id>) => Promise<CoreAnswer>;
+    return handle(request);
   }
 
   const refusedWith = (code: ProblemCode) => (cause: unknown) => cause instanceof ProblemError && cause.code === code;

@@ -1,18 +1,23 @@
 /**
- * The ledger module: earns, burns and their history. Owner of `transactions`, `refusals`, `writers`, `shards`.
+ * The ledger module: every movement of points, and their history. Owner of `transactions`, `refusals`, `account_states`,
+ * `account_dues`, `writers`, `shards`.
  *
  * The only place where the runtime of actors/ meets Postgres and HTTP.
  */
+import { hash } from 'node:crypto';
 import { type CommittedBatch, type Log, Runtime, type RuntimeLimits } from '@local-plus/actors';
 import type { AccountId } from '@local-plus/contracts';
 import type { Registry } from 'prom-client';
 import { type Handlers, ProblemError } from '../platform/http/index.ts';
 import type { Database } from '../platform/postgres/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
+import { findDue } from './dues.ts';
 import { type AccountDirectory, ledgerHandlers } from './handler.ts';
+import { type LedgerLines, ledgerLines } from './lines.ts';
 import { registerLedgerMetrics } from './metrics.ts';
 import { LedgerReads } from './reads.ts';
 import { PostgresLedgerStore, storeDefaults } from './store.ts';
+import { DueSweep } from './sweep.ts';
 
 export type { AccountDirectory, AccountTerms } from './handler.ts';
 
@@ -35,10 +40,13 @@ export interface AccountBalance {
   readonly balance: number;
   readonly held: number;
   readonly version: number;
+  readonly frozen: boolean;
 }
 
 export interface Ledger {
   readonly handlers: Handlers;
+  /** For bulk: the single request's way, line by line. */
+  readonly lines: LedgerLines;
   readonly balances: {
     /** The committed balance. Throws the problem `unavailable` while the store is away. */
     balance(accountId: AccountId): Promise<AccountBalance>;
@@ -58,13 +66,28 @@ export function createLedger(options: LedgerOptions): Ledger {
     clock: systemClock,
     timer: systemTimer,
     log,
+    digest: (text) => hash('sha256', text, 'hex'),
     writerId,
     committed,
     superseded,
     ...(limits ? { limits } : {}),
   });
-  registerLedgerMetrics(options.registry, runtime);
+  const sweep = new DueSweep({
+    find: (nowMs, accountsMax) => findDue(options.database, nowMs, accountsMax),
+    submit: (request) => runtime.submit(request),
+    read: (accountId) => runtime.read(accountId),
+    clock: systemClock,
+    timer: systemTimer,
+    log,
+  });
+  registerLedgerMetrics(options.registry, runtime, sweep);
+  const lines = ledgerLines({
+    runtime,
+    accounts: options.accounts,
+    store: new PostgresLedgerStore({ databaseUrl, ...storeDefaults }),
+  });
   return {
+    lines,
     handlers: ledgerHandlers({
       runtime,
       reads: new LedgerReads(options.database),
@@ -82,7 +105,16 @@ export function createLedger(options: LedgerOptions): Ledger {
       const { lane } = runtime.status;
       return lane === 'running' ? { ok: true, reasons: [] } : { ok: false, reasons: [`the commit lane is ${lane}`] };
     },
-    start: () => runtime.start(),
-    stop: (graceMs) => runtime.stop(graceMs),
+    start: async () => {
+      await runtime.start();
+      sweep.start();
+    },
+    stop: async (graceMs) => {
+      // What the sweep still waits for is answered by the runtime's stop at the latest.
+      const swept = sweep.stop();
+      await runtime.stop(graceMs);
+      await swept;
+      await lines.close();
+    },
   };
 }

@@ -1,11 +1,12 @@
 /** The ledger's metrics. Counters live in the lane as plain numbers; they are copied when Prometheus asks. */
 import type { Runtime } from '@local-plus/actors';
 import { Gauge, Histogram, type Registry } from 'prom-client';
+import type { DueSweep } from './sweep.ts';
 
 /** Names of {@link LaneState}, as label values. */
 const laneStates = ['starting', 'running', 'frozen', 'superseded', 'stopped'] as const;
 
-export function registerLedgerMetrics(registry: Registry, runtime: Runtime): void {
+export function registerLedgerMetrics(registry: Registry, runtime: Runtime, sweep: DueSweep): void {
   const registers = [registry];
   const batchSize = new Histogram({
     name: 'ledger_batch_commands',
@@ -40,6 +41,10 @@ export function registerLedgerMetrics(registry: Registry, runtime: Runtime): voi
     ['ledger_refused_statements_total', 'Statements refused whole.', () => runtime.status.counters.refusedStatements],
     ['ledger_writer_epoch', 'The epoch under which this process writes.', () => runtime.status.epoch],
     ['ledger_writer_batch', 'The last committed batch.', () => runtime.status.batch],
+    ['ledger_due_postings_total', 'Releases and expiries that time made due.', () => sweep.counters.postings],
+    ['ledger_due_late_seconds', 'How late the longest due account was.', () => sweep.counters.lateMs / 1_000],
+    ['ledger_due_aside', 'Due accounts in trouble, set aside for a while.', () => sweep.aside],
+    ['ledger_due_troubles_total', 'Rounds of the sweep that the store ended.', () => sweep.counters.troubles],
   ];
   for (const [name, help, value] of gauges) {
     const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(value()) });

@@ -1,31 +1,53 @@
 /**
- * The ledger's statements, and how a batch or its look-ups become their parameters. SQL only; what they mean stands in `store.ts`.
+ * The ledger's statements, and how a batch or its look-ups become their parameters. SQL only; what they mean stands in
+ * `store.ts`, how their rows are read in `found.ts`.
  *
  * A batch is one statement with one array per column: its text never changes, so it is prepared once, and a batch of
  * 1,000 costs one round trip. The arrays are written here as Postgres array literals, which is cheaper than the
- * driver's general encoder.
+ * driver's general encoder. `unnest` fills the shorter of its arrays with nulls, so a column that says nothing in a whole
+ * batch is sent as an empty array.
  */
-import type { Batch, LookUps, PostedRow, RefusedRow } from '@local-plus/actors';
+import { type Batch, detailText, type LookUps, type PostedRow, type RefusedRow } from '@local-plus/actors';
+import type { AccountId, ProgramId } from '@local-plus/contracts';
 
-/** Look-ups as one result set: `what` says which, `n` (from 1) which question is answered. Nothing found: no row. */
+/**
+ * Look-ups as one result set: `what` says which, `n` (from 1) which question is answered. Nothing found: no row.
+ *
+ * 1 a transaction of a key; 2 a refusal of a key; 3 the newest row of an account. Where that does not say it all,
+ * `metadata` is the checkpoint to begin at, and `detail` the rows from the base on, in no promised order: one JSON text,
+ * because a row each would cost the thread that answers requests three times as much. Where it does, neither is looked
+ * for, and the account costs one index probe.
+ */
 export const lookUpStatement = `
 select 1 as what, q.n::int as n, t.version, t.amount, t.balance_delta, t.balance_after, t.held_after,
-  (extract(epoch from t.occurred_at) * 1000)::bigint as occurred_ms, t.contra_account_id, t.program_id,
-  t.correlation_id, t.kind::text as kind, encode(t.request_hash, 'hex') as request_hash, t.seq, null::text as code,
-  t.reference, t.metadata::text as metadata, t.traceparent
+  (extract(epoch from t.occurred_at) * 1000)::bigint as occurred_ms, t.contra_account_id, t.kind::text as kind,
+  t.reversal_of, t.base_version, t.detail::text as detail, encode(t.hash, 'hex') as hash, t.program_id, t.correlation_id,
+  encode(t.request_hash, 'hex') as request_hash, t.seq, t.reference, t.metadata::text as metadata, t.traceparent,
+  null::text as code, null::smallint as part
 from unnest($2::uuid[], $3::text[]) with ordinality as q(account_id, key, n),
   lateral (select * from transactions where account_id = q.account_id and idempotency_key = q.key limit 1) as t
 union all
 select 2, q.n::int, r.version, r.amount, null, r.balance, r.held,
-  (extract(epoch from r.occurred_at) * 1000)::bigint, null, r.program_id,
-  r.correlation_id, r.kind::text, encode(r.request_hash, 'hex'), r.seq, r.code, null, null, null
+  (extract(epoch from r.occurred_at) * 1000)::bigint, null, r.kind::text, null, null, null, null, r.program_id,
+  r.correlation_id, encode(r.request_hash, 'hex'), r.seq, null, null, null, r.code, r.part
 from unnest($2::uuid[], $3::text[]) with ordinality as q(account_id, key, n),
   lateral (select * from refusals where account_id = q.account_id and idempotency_key = q.key limit 1) as r
 union all
-select 3, q.n::int, t.version, null, null, t.balance_after, t.held_after,
-  (extract(epoch from t.occurred_at) * 1000)::bigint, null, null, null, null, null, null, null, null, null, null
+select 3, q.n::int, h.version, null, null, h.balance_after, h.held_after,
+  (extract(epoch from h.occurred_at) * 1000)::bigint, null, null, null, h.base_version,
+  case when h.base_version is not null then (
+    select json_agg(json_build_array(version, kind, amount, balance_delta, balance_after, held_after,
+      (extract(epoch from occurred_at) * 1000)::bigint, contra_account_id, reversal_of, base_version, detail))::text
+    from transactions
+    where account_id = q.account_id and version >= h.base_version and version <= h.version
+  ) end,
+  encode(h.hash, 'hex'), null, null, null, null, null,
+  case when h.base_version is not null then (
+    select state::text from account_states where account_id = q.account_id and version = h.base_version
+  ) end,
+  null, null, null
 from unnest($1::uuid[]) with ordinality as q(account_id, n),
-  lateral (select * from transactions where account_id = q.account_id order by version desc limit 1) as t`;
+  lateral (select * from transactions where account_id = q.account_id order by version desc limit 1) as h`;
 
 /**
  * Everything hangs on the fence: without its row, nothing is inserted. `seq` is put together here: writer (10 bits),
@@ -37,26 +59,38 @@ with fence as (
   returning (id::bigint << 53) | (batch << 10) as seq_base
 ), posted as (
   insert into transactions (account_id, version, seq, amount, balance_delta, balance_after, held_after, occurred_at,
-    contra_account_id, program_id, correlation_id, kind, request_hash, idempotency_key, reference, metadata, traceparent)
+    contra_account_id, program_id, correlation_id, kind, request_hash, idempotency_key, reference, metadata, traceparent,
+    reversal_of, base_version, detail, hash)
   select r.account_id, r.version, f.seq_base | (r.place - 1), r.amount, r.balance_delta, r.balance_after, r.held_after,
     to_timestamp(r.occurred_ms / 1000.0::float8), r.contra_account_id, r.program_id, r.correlation_id,
     r.kind::transaction_kind, decode(r.request_hash, 'hex'), r.idempotency_key, r.reference, r.metadata::json,
-    r.traceparent
+    r.traceparent, r.reversal_of, r.base_version, r.detail::json, decode(r.hash, 'hex')
   from fence as f, unnest($4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[],
-    $11::uuid[], $12::uuid[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[])
+    $11::uuid[], $12::uuid[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[],
+    $20::uuid[], $21::bigint[], $22::text[], $23::text[])
     with ordinality as r(account_id, version, amount, balance_delta, balance_after, held_after, occurred_ms,
       contra_account_id, program_id, correlation_id, kind, request_hash, idempotency_key, reference, metadata,
-      traceparent, place)
+      traceparent, reversal_of, base_version, detail, hash, place)
 ), refused as (
   insert into refusals (account_id, seq, amount, balance, held, version, occurred_at, program_id, correlation_id, kind,
-    code, request_hash, idempotency_key)
+    code, request_hash, idempotency_key, part)
   select r.account_id, f.seq_base | (r.place - 1), r.amount, r.balance, r.held, r.version,
     to_timestamp(r.occurred_ms / 1000.0::float8), r.program_id, r.correlation_id, r.kind::transaction_kind, r.code,
-    decode(r.request_hash, 'hex'), r.idempotency_key
-  from fence as f, unnest($20::uuid[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[],
-    $26::uuid[], $27::uuid[], $28::text[], $29::text[], $30::text[], $31::text[])
+    decode(r.request_hash, 'hex'), r.idempotency_key, r.part
+  from fence as f, unnest($24::uuid[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[],
+    $30::uuid[], $31::uuid[], $32::text[], $33::text[], $34::text[], $35::text[],
+    $36::smallint[])
     with ordinality as r(account_id, amount, balance, held, version, occurred_ms, program_id, correlation_id, kind, code,
-      request_hash, idempotency_key, place)
+      request_hash, idempotency_key, part, place)
+), checkpointed as (
+  insert into account_states (account_id, version, state)
+  select r.account_id, r.version, r.state::json
+  from fence as f, unnest($37::uuid[], $38::bigint[], $39::text[]) as r(account_id, version, state)
+), due as (
+  insert into account_dues (account_id, due_at, program_id)
+  select r.account_id, coalesce(to_timestamp(r.due_ms / 1000.0::float8), 'infinity'), r.program_id
+  from fence as f, unnest($40::uuid[], $41::bigint[], $42::uuid[]) as r(account_id, due_ms, program_id)
+  on conflict (account_id) do update set due_at = excluded.due_at, program_id = excluded.program_id
 )
 select seq_base from fence`;
 
@@ -78,6 +112,8 @@ export function commitParameters(batch: Batch): string[] {
     String(batch.batch),
     ...postedColumns(batch.posted),
     ...refusedColumns(batch.refused),
+    ...checkpointColumns(checkpointsOf(batch.posted)),
+    ...dueColumns(lastDues(batch.posted)),
   ];
 }
 
@@ -104,9 +140,13 @@ function postedColumns(rows: readonly PostedRow[]): string[] {
     array(rows, (row) => row.posting.kind),
     array(rows, (row) => row.facts.requestHash),
     array(rows, (row) => quoted(row.facts.idempotencyKey)),
-    array(rows, (row) => quoted(row.facts.reference)),
-    array(rows, (row) => quoted(row.facts.metadata)),
-    array(rows, (row) => quoted(row.facts.traceparent)),
+    sparse(rows, (row) => quotedOrNull(row.facts.reference)),
+    sparse(rows, (row) => quotedOrNull(row.facts.metadata)),
+    sparse(rows, (row) => quotedOrNull(row.facts.traceparent)),
+    sparse(rows, (row) => row.posting.reversalOf),
+    sparse(rows, (row) => row.posting.baseVersion),
+    sparse(rows, (row) => quotedOrNull(detailText(row.posting.detail))),
+    sparse(rows, (row) => row.hash),
   ];
 }
 
@@ -124,6 +164,54 @@ function refusedColumns(rows: readonly RefusedRow[]): string[] {
     array(rows, (row) => row.code),
     array(rows, (row) => row.facts.requestHash),
     array(rows, (row) => quoted(row.facts.idempotencyKey)),
+    array(rows, (row) => row.part),
+  ];
+}
+
+interface Checkpoint {
+  readonly accountId: AccountId;
+  readonly version: number;
+  readonly state: string;
+}
+
+function checkpointsOf(rows: readonly PostedRow[]): readonly Checkpoint[] {
+  const checkpoints: Checkpoint[] = [];
+  for (const { facts, posting } of rows) {
+    if (posting.checkpoint === null) continue;
+    checkpoints.push({ accountId: facts.accountId, version: posting.version, state: posting.checkpoint });
+  }
+  return checkpoints;
+}
+
+function checkpointColumns(checkpoints: readonly Checkpoint[]): string[] {
+  return [
+    array(checkpoints, (checkpoint) => checkpoint.accountId),
+    array(checkpoints, (checkpoint) => checkpoint.version),
+    array(checkpoints, (checkpoint) => quoted(checkpoint.state)),
+  ];
+}
+
+interface Due {
+  readonly accountId: AccountId;
+  readonly programId: ProgramId;
+  readonly atMs: number | null;
+}
+
+/** One per account, the last one: an upsert cannot touch a row twice. */
+function lastDues(rows: readonly PostedRow[]): readonly Due[] {
+  const dues = new Map<AccountId, Due>();
+  for (const { facts, posting } of rows) {
+    if (posting.due === null) continue;
+    dues.set(facts.accountId, { accountId: facts.accountId, programId: facts.programId, atMs: posting.due.atMs });
+  }
+  return [...dues.values()];
+}
+
+function dueColumns(dues: readonly Due[]): string[] {
+  return [
+    array(dues, (due) => due.accountId),
+    array(dues, (due) => due.atMs ?? 'NULL'),
+    array(dues, (due) => due.programId),
   ];
 }
 
@@ -137,11 +225,26 @@ function array<Row>(rows: readonly Row[], element: (row: Row) => string | number
   return `${text}}`;
 }
 
+/** As {@link array}, of elements that may be null; without any it is empty. */
+function sparse<Row>(rows: readonly Row[], element: (row: Row) => string | number | null): string {
+  let isEmpty = true;
+  const text = array(rows, (row) => {
+    const value = element(row);
+    if (value === null) return 'NULL';
+    isEmpty = false;
+    return value;
+  });
+  return isEmpty ? '{}' : text;
+}
+
 const SPECIAL = /["\\]/;
 const SPECIALS = /["\\]/g;
 
 /** An element of a text array: always in quotes, so that neither braces, commas nor the word NULL mean anything. */
-function quoted(text: string | null): string {
-  if (text === null) return 'NULL';
+function quoted(text: string): string {
   return SPECIAL.test(text) ? `"${text.replace(SPECIALS, '\\$&')}"` : `"${text}"`;
+}
+
+function quotedOrNull(text: string | null): string | null {
+  return text === null ? null : quoted(text);
 }

@@ -9,27 +9,16 @@
  * Must not know: accounts' rules, who waits, what to do after a failure. Every failure becomes a `StoreFailure`.
  */
 import {
-  type AccountHead,
   type Batch,
   type Findings,
   type LedgerStore,
   type LookUps,
-  type RefusalCode,
   type StoreConnection,
-  type StoredOutcome,
   StoreFailure,
-  type TransactionKind,
   type WriterPosition,
 } from '@local-plus/actors';
-import {
-  type AccountId,
-  type IdempotencyKey,
-  type ProgramId,
-  positionOf,
-  type RequestId,
-  transactionId,
-} from '@local-plus/contracts';
 import postgres from 'postgres';
+import { type FoundRow, findingsFrom } from './found.ts';
 import {
   claimStatement,
   commitParameters,
@@ -51,33 +40,24 @@ export interface PostgresStoreOptions {
 
 export const storeDefaults = { statementTimeoutMs: 5_000, replyTimeoutMs: 7_000, connectTimeoutS: 3 } as const;
 
+/**
+ * The planner's choices are fixed: the inner side of every look-up is an index scan, also while the tables are empty and
+ * their statistics say that a sequential scan would do.
+ */
+export const plannerSettings = {
+  plan_cache_mode: 'force_generic_plan',
+  jit: 'off',
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  enable_bitmapscan: 'off',
+} as const;
+
 /** How long a connection may take to close before it is left to itself. */
 const CLOSE_MS_MAX = 1_000;
 
 /** What of `SQLSTATE` says that the statement itself cannot be: data, integrity, limits. All else may pass. */
 const REFUSED_CLASSES = new Set(['21', '22', '23', '54']);
-
-/** A line of the look-ups' result set; `bigint` arrives as text here, as a number from the pool. */
-export interface FoundRow {
-  readonly what: 1 | 2 | 3;
-  readonly n: number;
-  readonly version: string | number;
-  readonly amount: string | number;
-  readonly balance_delta: string | number;
-  readonly balance_after: string | number;
-  readonly held_after: string | number;
-  readonly occurred_ms: string | number;
-  readonly contra_account_id: AccountId;
-  readonly program_id: ProgramId;
-  readonly correlation_id: RequestId;
-  readonly kind: TransactionKind;
-  readonly request_hash: string;
-  readonly seq: string;
-  readonly code: RefusalCode;
-  readonly reference: string | null;
-  readonly metadata: string | null;
-  readonly traceparent: string | null;
-}
 
 interface PositionRow {
   readonly epoch: string;
@@ -142,10 +122,6 @@ export class PostgresLedgerStore implements LedgerStore {
     }
   }
 
-  /**
-   * The planner's choices are fixed: the inner side of every look-up is an index scan, also while the tables are empty
-   * and their statistics say that a sequential scan would do.
-   */
   #connect(connection: StoreConnection): postgres.Sql {
     const { databaseUrl, statementTimeoutMs, connectTimeoutS } = this.#options;
     const sql = postgres(databaseUrl, {
@@ -160,12 +136,7 @@ export class PostgresLedgerStore implements LedgerStore {
         application_name: 'local-plus ledger',
         statement_timeout: statementTimeoutMs,
         synchronous_commit: 'on',
-        plan_cache_mode: 'force_generic_plan',
-        jit: 'off',
-        enable_seqscan: 'off',
-        enable_hashjoin: 'off',
-        enable_mergejoin: 'off',
-        enable_bitmapscan: 'off',
+        ...plannerSettings,
       } as Record<string, string | number>,
     });
     this.#connections.set(connection, sql);
@@ -182,65 +153,4 @@ function storeFailure(cause: unknown): StoreFailure {
 
 function positionFrom(row: PositionRow): WriterPosition {
   return { epoch: Number(row.epoch), batch: Number(row.batch) };
-}
-
-function findingsFrom(rows: readonly FoundRow[], lookUps: LookUps): Findings {
-  const keys: (StoredOutcome | null)[] = new Array(lookUps.keys.length).fill(null);
-  const accounts: (AccountHead | null)[] = new Array(lookUps.accounts.length).fill(null);
-  for (const row of rows) {
-    const index = row.n - 1;
-    if (row.what === 3) accounts[index] = headFrom(row);
-    else keys[index] = outcomeFrom(row, lookUps.keys[index] as LookUps['keys'][number]);
-  }
-  return { keys, accounts };
-}
-
-function headFrom(row: FoundRow): AccountHead {
-  return {
-    version: Number(row.version),
-    balance: Number(row.balance_after),
-    held: Number(row.held_after),
-    lastAtMs: Number(row.occurred_ms),
-  };
-}
-
-type Asked = { readonly accountId: AccountId; readonly idempotencyKey: IdempotencyKey };
-
-/** The outcome of a row of `transactions` or `refusals` as the look-ups select it. */
-export function outcomeFrom(row: FoundRow, asked: Asked): StoredOutcome {
-  const facts = {
-    accountId: asked.accountId,
-    programId: row.program_id,
-    idempotencyKey: asked.idempotencyKey,
-    requestHash: row.request_hash,
-    requestId: row.correlation_id,
-    traceparent: row.traceparent,
-    reference: row.reference,
-    metadata: row.metadata,
-  };
-  const kind = row.kind;
-  const amount = Number(row.amount);
-  const version = Number(row.version);
-  const occurredAtMs = Number(row.occurred_ms);
-  const balance = Number(row.balance_after);
-  const held = Number(row.held_after);
-  if (row.what === 2) {
-    const code = row.code;
-    return { type: 'refused', facts, kind, amount, code, balance, held, version, occurredAtMs };
-  }
-  return {
-    type: 'posted',
-    facts,
-    posting: {
-      kind,
-      amount,
-      balanceDelta: Number(row.balance_delta),
-      contraAccountId: row.contra_account_id,
-      version,
-      balanceAfter: balance,
-      heldAfter: held,
-      occurredAtMs,
-    },
-    transactionId: transactionId(occurredAtMs, positionOf(row.seq)),
-  };
 }

@@ -3,12 +3,14 @@
  */
 import { hash } from 'node:crypto';
 import { type MerchantId, merchants, type ProgramId } from '@local-plus/contracts';
+import type { ProgramRules } from './rules.ts';
 
 /** What others have to know of a program. It never changes. */
 export interface ProgramFacts {
   readonly programId: ProgramId;
   readonly merchantId: MerchantId;
   readonly unit: string;
+  readonly rules: ProgramRules;
 }
 
 export interface NewApiKey {

@@ -17,6 +17,7 @@ import {
 } from '../platform/http/index.ts';
 import { type Creation, type CreationKey, operatorId, requestHash } from '../platform/postgres/index.ts';
 import { grantedScopes, newApiKey } from './domain.ts';
+import { columnsOf, hashedRules, wireRulesOf } from './rules.ts';
 import type { ApiKeyRow, MerchantRow, MerchantStore, ProgramRow } from './store.ts';
 
 export interface HandlerPorts {
@@ -86,8 +87,10 @@ async function createProgram(ports: HandlerPorts, request: CoreRequest<'programs
   const merchant_id = callingMerchant(request.context);
   const { name, unit, scale } = request.body;
   const id = uuidV7<ProgramId>(ports.nowMs());
-  const key = creationKey(request, [name, unit, scale]);
-  const { row, replayed } = settled(await ports.store.createProgram(key, { id, merchant_id, name, unit, scale }));
+  const rules = columnsOf(request.body);
+  const key = creationKey(request, [name, unit, scale, ...hashedRules(rules)]);
+  const wanted = { id, merchant_id, name, unit, scale, ...rules };
+  const { row, replayed } = settled(await ports.store.createProgram(key, wanted));
   return createdAnswer(programJson(row), replayed);
 }
 
@@ -137,5 +140,5 @@ function apiKeyJson(row: ApiKeyRow): merchants.ApiKey {
 
 function programJson(row: ProgramRow): merchants.Program {
   const { id, merchant_id, name, unit, scale } = row;
-  return { id, merchant_id, name, unit, scale, created_at: row.created_at.toISOString() };
+  return { id, merchant_id, name, unit, scale, ...wireRulesOf(row), created_at: row.created_at.toISOString() };
 }

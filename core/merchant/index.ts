@@ -2,16 +2,18 @@
  * The merchant module: merchants, API keys, programs. Owner of those three tables.
  */
 import { merchants, type ProgramId } from '@local-plus/contracts';
-import { LRUCache } from 'lru-cache';
-import type { Handlers } from '../platform/http/index.ts';
-import type { Database } from '../platform/postgres/index.ts';
+import { Batcher } from '../platform/batching/index.ts';
+import { type Handlers, ProblemError } from '../platform/http/index.ts';
+import { type Database, DatabaseUnavailable } from '../platform/postgres/index.ts';
 import { type RedisLink, TwoLevelCache } from '../platform/redis/index.ts';
 import type { Log, Metrics } from '../platform/telemetry/index.ts';
+import { ProgramDirectory } from './directory.ts';
 import { operatorGrant, type ProgramFacts } from './domain.ts';
 import { merchantHandlers } from './handler.ts';
-import { MerchantStore } from './store.ts';
+import { MerchantStore, type ProgramRow } from './store.ts';
 
 export type { ProgramFacts } from './domain.ts';
+export type { ProgramRules } from './rules.ts';
 
 export interface MerchantOptions {
   readonly database: Database;
@@ -23,6 +25,8 @@ export interface MerchantOptions {
   readonly limits: {
     readonly apiKeysHeldMax: number;
     readonly programsHeldMax: number;
+    readonly programBatchMax: number;
+    readonly programWaitingMax: number;
     readonly cacheL1Ms: number;
     readonly cacheL1AloneMs: number;
     readonly cacheAbsentMs: number;
@@ -61,19 +65,18 @@ export function createMerchantModule(options: MerchantOptions): MerchantModule {
     log,
     metrics,
   );
-  const programs = new LRUCache<ProgramId, ProgramFacts>({ max: limits.programsHeldMax });
-
-  async function loadProgram(programId: ProgramId): Promise<ProgramFacts | null> {
-    const row = await store.program(programId);
-    if (row === null) return null;
-    const facts: ProgramFacts = { programId: row.id, merchantId: row.merchant_id, unit: row.unit };
-    programs.set(programId, facts);
-    return facts;
-  }
+  const programRows = new Batcher<ProgramId, ProgramRow | null>({
+    batchMax: limits.programBatchMax,
+    waitingMax: limits.programWaitingMax,
+    run: (ids) => store.programs(ids),
+    concernsAll: (error) => error instanceof DatabaseUnavailable,
+    refusal: () => new ProblemError('overloaded'),
+  });
+  const programs = new ProgramDirectory(programRows, limits.programsHeldMax);
 
   return {
     handlers: merchantHandlers({ store, nowMs: Date.now, revoked: (digest) => grants.evict(digest) }),
     findKeyGrant: (digest) => (digest === adminTokenDigest ? Promise.resolve(operatorGrant) : grants.get(digest)),
-    programs: { find: (programId) => programs.get(programId) ?? loadProgram(programId) },
+    programs: { find: (programId) => programs.find(programId) },
   };
 }

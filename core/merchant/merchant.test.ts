@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { hash, randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { merchants } from '@local-plus/contracts';
+import postgres from 'postgres';
 import {
   adminToken,
   assertProblem,
@@ -12,6 +13,10 @@ import {
   TestStack,
   theEdge,
 } from '../test/stack.ts';
+
+function expiry(period: 'months' | 'days', count: number, end_of_month: boolean): merchants.PointExpiry {
+  return { period, count, end_of_month };
+}
 
 describe('the merchant module', () => {
   const stack = new TestStack();
@@ -118,6 +123,70 @@ describe('the merchant module', () => {
       'forbidden',
     );
     assertProblem(await client.post('/v1/merchants', { name: 'No' }, { caller }), 403, 'forbidden');
+  });
+
+  it('keeps what a program asks of the ledger, and shows it', async () => {
+    const caller = merchantCaller(await onboard());
+    const usual = { point_expiry: null, reversal_policy: { type: 'refuse' }, hold_expires_in_s: 604_800 };
+    const rules: readonly (readonly [object, object])[] = [
+      [{}, {}],
+      [{ point_expiry: { period: 'months', count: 12 } }, { point_expiry: expiry('months', 12, false) }],
+      [{ point_expiry: expiry('months', 120, true) }, { point_expiry: expiry('months', 120, true) }],
+      [{ point_expiry: expiry('days', 3_650, false) }, { point_expiry: expiry('days', 3_650, false) }],
+      [{ reversal_policy: { type: 'recover' } }, { reversal_policy: { type: 'recover' } }],
+      [{ reversal_policy: { type: 'negative', limit: 1e12 } }, { reversal_policy: { type: 'negative', limit: 1e12 } }],
+      [{ hold_expires_in_s: 1 }, { hold_expires_in_s: 1 }],
+    ];
+    for (const [asked, shown] of rules) {
+      const created = await client.post('/v1/programs', { name: 'Stars', unit: 'PTS', ...asked }, { caller });
+      assert.equal(created.status, 201, created.text);
+      const { point_expiry, reversal_policy, hold_expires_in_s, id } = merchants.program.parse(created.json);
+      assert.deepEqual({ point_expiry, reversal_policy, hold_expires_in_s }, { ...usual, ...shown });
+      assert.equal((await client.get(`/v1/programs/${id}`, { caller })).text, created.text);
+    }
+  });
+
+  it('points at what a program cannot ask', async () => {
+    const caller = merchantCaller(await onboard());
+    const wrong: readonly (readonly [object, string])[] = [
+      [{ point_expiry: expiry('months', 121, false) }, '/point_expiry/count'],
+      [{ point_expiry: expiry('days', 3_651, false) }, '/point_expiry/count'],
+      [{ point_expiry: expiry('days', 0, false) }, '/point_expiry/count'],
+      [{ point_expiry: { period: 'years', count: 1 } }, '/point_expiry/period'],
+      [{ point_expiry: { period: 'days', count: 1, end_of_month: 1 } }, '/point_expiry/end_of_month'],
+      [{ point_expiry: 'P12M' }, '/point_expiry'],
+      [{ reversal_policy: { type: 'negative' } }, '/reversal_policy/limit'],
+      [{ reversal_policy: { type: 'negative', limit: 0 } }, '/reversal_policy/limit'],
+      [{ reversal_policy: { type: 'refuse', limit: 1 } }, '/reversal_policy/limit'],
+      [{ reversal_policy: { type: 'forget' } }, '/reversal_policy/type'],
+      [{ hold_expires_in_s: 0 }, '/hold_expires_in_s'],
+      [{ hold_expires_in_s: 2_592_001 }, '/hold_expires_in_s'],
+    ];
+    for (const [members, pointer] of wrong) {
+      const answer = await client.post('/v1/programs', { name: 'Stars', unit: 'PTS', ...members }, { caller });
+      const { errors } = assertProblem(answer, 400, 'invalid_request');
+      assert.equal(errors?.[0]?.pointer, pointer, JSON.stringify(members));
+    }
+  });
+
+  it('tells programs apart by their rules, and knows one that was created before there were any', async () => {
+    const merchantId = await onboard();
+    const caller = merchantCaller(merchantId);
+    const key = randomUUID();
+    const send = (rules: object) =>
+      client.post('/v1/programs', { name: 'Stars', unit: 'PTS', ...rules }, { caller, key });
+    const sql = postgres(stack.postgres.url, { max: 1 });
+    const requestHash = hash('sha256', JSON.stringify(['Stars', 'PTS', 0]), 'hex');
+    await sql`insert into programs (id, merchant_id, name, unit, scale, creator, idempotency_key, request_hash)
+      values (${randomUUID()}, ${merchantId}, 'Stars', 'PTS', 0, ${merchantId}, ${key}, decode(${requestHash}, 'hex'))`;
+    await sql.end({ timeout: 1 });
+    for (const rules of [{}, { reversal_policy: { type: 'refuse' }, hold_expires_in_s: 604_800 }]) {
+      const again = await send(rules);
+      assert.deepEqual([again.status, again.headers.get('idempotent-replayed')], [201, 'true'], again.text);
+    }
+    for (const rules of [{ hold_expires_in_s: 60 }, { point_expiry: expiry('days', 1, false) }]) {
+      assertProblem(await send(rules), 422, 'idempotency_key_reused');
+    }
   });
 
   it('keeps the keys of different callers apart', async () => {

@@ -2,7 +2,14 @@
  * The tables `merchants`, `api_keys` and `programs`. SQL only.
  */
 import type { ApiKeyId, MerchantId, merchants, ProgramId } from '@local-plus/contracts';
-import { type Creation, type CreationKey, createOnce, type Database } from '../platform/postgres/index.ts';
+import {
+  type Creation,
+  type CreationKey,
+  createOnce,
+  type Database,
+  type Parameter,
+} from '../platform/postgres/index.ts';
+import type { RuleColumns } from './rules.ts';
 
 interface Requested {
   readonly request_hash: string;
@@ -28,7 +35,7 @@ export interface ApiKeyRow extends Requested {
   readonly revocation_key: string | null;
 }
 
-export interface ProgramRow extends Requested {
+export interface ProgramRow extends Requested, RuleColumns {
   readonly id: ProgramId;
   readonly merchant_id: MerchantId;
   readonly name: string;
@@ -41,7 +48,8 @@ const hashColumn = `encode(request_hash, 'hex') as request_hash`;
 const merchantColumns = `id, name, status, created_at, ${hashColumn}`;
 const apiKeyColumns = `id, merchant_id, name, prefix, encode(key_hash, 'hex') as digest, to_json(scopes) as scopes,
   requests_per_minute, created_at, revoked_at, revocation_key, ${hashColumn}`;
-const programColumns = `id, merchant_id, name, unit, scale, created_at, ${hashColumn}`;
+const programColumns = `id, merchant_id, name, unit, scale, point_expiry, point_expiry_end_of_month, reversal_policy,
+  reversal_negative_limit, hold_expires_in_s, created_at, ${hashColumn}`;
 
 const insertMerchant = `insert into merchants (creator, idempotency_key, request_hash, id, name)
   values ($1, $2, decode($3, 'hex'), $4, $5) on conflict do nothing returning ${merchantColumns}`;
@@ -49,8 +57,12 @@ const insertApiKey = `insert into api_keys
   (creator, idempotency_key, request_hash, id, merchant_id, name, prefix, key_hash, scopes, requests_per_minute)
   values ($1, $2, decode($3, 'hex'), $4, $5, $6, $7, decode($8, 'hex'), $9, $10)
   on conflict do nothing returning ${apiKeyColumns}`;
-const insertProgram = `insert into programs (creator, idempotency_key, request_hash, id, merchant_id, name, unit, scale)
-  values ($1, $2, decode($3, 'hex'), $4, $5, $6, $7, $8) on conflict do nothing returning ${programColumns}`;
+const insertProgram = `insert into programs
+  (creator, idempotency_key, request_hash, id, merchant_id, name, unit, scale, point_expiry, point_expiry_end_of_month,
+    reversal_policy, reversal_negative_limit, hold_expires_in_s)
+  values ($1, $2, decode($3, 'hex'), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+  on conflict do nothing returning ${programColumns}`;
+const programsById = `select ${programColumns} from programs where id = any($1::uuid[])`;
 const revokeApiKey = `update api_keys
   set revoked_at = coalesce(revoked_at, now()), revocation_key = coalesce(revocation_key, $3)
   where id = $1 and merchant_id = $2 returning ${apiKeyColumns}`;
@@ -107,17 +119,30 @@ export class MerchantStore {
     return (await this.#database.read<merchants.KeyGrant>(grantStatement, [digestHex]))[0] ?? null;
   }
 
-  createProgram(
-    key: CreationKey,
-    row: Pick<ProgramRow, 'id' | 'merchant_id' | 'name' | 'unit' | 'scale'>,
-  ): Promise<Creation<ProgramRow>> {
-    const { id, merchant_id, name, unit, scale } = row;
-    return this.#create('programs', programColumns, key, insertProgram, [id, merchant_id, name, unit, scale]);
+  createProgram(key: CreationKey, row: Omit<ProgramRow, 'created_at' | 'request_hash'>): Promise<Creation<ProgramRow>> {
+    return this.#create('programs', programColumns, key, insertProgram, [
+      row.id,
+      row.merchant_id,
+      row.name,
+      row.unit,
+      row.scale,
+      row.point_expiry,
+      row.point_expiry_end_of_month,
+      row.reversal_policy,
+      row.reversal_negative_limit,
+      row.hold_expires_in_s,
+    ]);
   }
 
   async program(id: ProgramId): Promise<ProgramRow | null> {
-    const statement = `select ${programColumns} from programs where id = $1`;
-    return (await this.#database.read<ProgramRow>(statement, [id]))[0] ?? null;
+    return (await this.programs([id]))[0] ?? null;
+  }
+
+  /** In the order of `ids`; null for what does not exist. */
+  async programs(ids: readonly ProgramId[]): Promise<readonly (ProgramRow | null)[]> {
+    const rows = await this.#database.read<ProgramRow>(programsById, [ids]);
+    const found = new Map(rows.map((row) => [row.id, row]));
+    return ids.map((id) => found.get(id) ?? null);
   }
 
   #create<Row extends Requested>(
@@ -125,7 +150,7 @@ export class MerchantStore {
     columns: string,
     key: CreationKey,
     statement: string,
-    values: readonly (string | number | readonly string[])[],
+    values: readonly Parameter[],
   ): Promise<Creation<Row>> {
     const { creator, idempotencyKey, requestHash } = key;
     const find = `select ${columns} from ${table} where creator = $1 and idempotency_key = $2`;

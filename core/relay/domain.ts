@@ -8,7 +8,10 @@ import type { PostedRow } from '@local-plus/actors';
 /** What an event needs of a row of `transactions`; a row in memory has all of it. */
 export interface Announceable {
   readonly facts: Pick<PostedRow['facts'], 'accountId' | 'programId' | 'requestId' | 'traceparent' | 'reference'>;
-  readonly posting: PostedRow['posting'];
+  readonly posting: Pick<
+    PostedRow['posting'],
+    'kind' | 'amount' | 'balanceDelta' | 'contraAccountId' | 'version' | 'balanceAfter' | 'heldAfter' | 'occurredAtMs'
+  >;
 }
 
 export interface Announcement {

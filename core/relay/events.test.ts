@@ -1,6 +1,7 @@
 /** The hand-written JSON against the schemas that everybody else trusts. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { TransactionKind } from '@local-plus/actors';
 import {
   balanceEventId,
   ledgerTransactionEvent,
@@ -11,6 +12,7 @@ import {
   transactionId,
   uuidV7,
   walletBalanceUpdatedEvent,
+  wallets,
 } from '@local-plus/contracts';
 import fc from 'fast-check';
 import type { Announcement } from './domain.ts';
@@ -26,6 +28,9 @@ function announcement(of: {
   atMs?: number;
   batch?: number;
   place?: number;
+  kind?: TransactionKind;
+  amount?: number;
+  balanceDelta?: number;
 }): Announcement {
   const { balanceAfter = 1_200, heldAfter = 200, atMs = 1_700_000_000_123, batch = 7, place = 3 } = of;
   return {
@@ -40,9 +45,9 @@ function announcement(of: {
         reference: of.reference ?? null,
       },
       posting: {
-        kind: 'earn',
-        amount: 200,
-        balanceDelta: 200,
+        kind: of.kind ?? 'earn',
+        amount: of.amount ?? 200,
+        balanceDelta: of.balanceDelta ?? 200,
         contraAccountId: programAccount(programId, 'issued'),
         version: 4,
         balanceAfter,
@@ -143,14 +148,16 @@ describe('the messages of a transaction', () => {
     fc.assert(
       fc.property(
         fc.option(texts),
-        fc.integer({ min: 0, max: limits.balanceMax }),
+        fc.integer({ min: -limits.balanceMax, max: limits.balanceMax }),
+        fc.constantFrom(...wallets.transactionKinds),
+        fc.integer({ min: 0, max: limits.amountMax }),
         fc.integer({ min: 0, max: 253_402_300_799_999 }),
         fc.integer({ min: 1, max: 2 ** 43 - 1 }),
         fc.integer({ min: 0, max: 1_023 }),
-        (reference, balanceAfter, atMs, batch, place) => {
-          const { transaction, balance } = parsed(
-            announcement({ reference, balanceAfter, heldAfter: 0, atMs, batch, place }),
-          );
+        (reference, balanceAfter, kind, amount, atMs, batch, place) => {
+          const moved = { kind, amount, balanceDelta: -amount, balanceAfter, heldAfter: 0 };
+          const { transaction, balance } = parsed(announcement({ reference, ...moved, atMs, batch, place }));
+          assert.deepEqual([transaction.data.kind, transaction.data.amount], [kind, amount]);
           assert.equal(transaction.data.reference, reference);
           assert.equal(transaction.event_id, transactionId(atMs, { writerId: 1, batch, place }));
           assert.equal(balance.data.available, balanceAfter);

@@ -92,8 +92,9 @@ class Writer {
   #row(): PostedRow {
     const account = this.#accounts[this.#rows++ % this.#accounts.length] as { id: AccountId; version: number };
     account.version++;
-    const { facts, posting } = postedRow(account.id, account.version, `Bestellung "${this.#rows}" 🎁`);
+    const { facts, posting, hash } = postedRow(account.id, account.version, `Bestellung "${this.#rows}" 🎁`);
     return {
+      hash,
       facts: {
         ...facts,
         idempotencyKey: `${account.id}-${account.version}` as IdempotencyKey,

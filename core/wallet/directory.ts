@@ -8,21 +8,20 @@
 import type { WalletId } from '@local-plus/contracts';
 import { LRUCache } from 'lru-cache';
 import type { Batcher } from '../platform/batching/index.ts';
-import type { WalletFacts } from './domain.ts';
+import type { ProgramDirectory, ProgramTerms, WalletFacts } from './domain.ts';
 import { factsOf, type WalletRow } from './store.ts';
-
-const TEXTS_MAX = 50_000;
 
 export class WalletDirectory {
   readonly #rows: Batcher<WalletId, WalletRow | null>;
+  readonly #programs: ProgramDirectory;
   readonly #facts: LRUCache<WalletId, WalletFacts>;
-  readonly #texts = new LRUCache<string, string>({ max: TEXTS_MAX });
   readonly #loads = new Map<WalletId, Promise<WalletFacts | null>>();
   #hits = 0;
   #misses = 0;
 
-  constructor(rows: Batcher<WalletId, WalletRow | null>, heldMax: number) {
+  constructor(rows: Batcher<WalletId, WalletRow | null>, programs: ProgramDirectory, heldMax: number) {
     this.#rows = rows;
+    this.#programs = programs;
     this.#facts = new LRUCache({ max: heldMax });
   }
 
@@ -40,26 +39,24 @@ export class WalletDirectory {
     return this.#loads.get(walletId) ?? this.#load(walletId);
   }
 
-  /** Takes note of a row that was read or written anyway. */
-  learn(row: WalletRow): WalletFacts {
-    const facts = factsOf(row, (text) => this.#intern(text));
+  /** Takes note of a row that was written anyway. */
+  learn(row: WalletRow, program: ProgramTerms): WalletFacts {
+    const facts = factsOf(row, program);
     this.#facts.set(facts.walletId, facts);
     return facts;
   }
 
   #load(walletId: WalletId): Promise<WalletFacts | null> {
-    const load = this.#rows
-      .submit(walletId)
-      .then((row) => (row === null ? null : this.learn(row)))
-      .finally(() => this.#loads.delete(walletId));
+    const load = this.#learnOf(walletId).finally(() => this.#loads.delete(walletId));
     this.#loads.set(walletId, load);
     return load;
   }
 
-  #intern<Text extends string>(text: Text): Text {
-    const known = this.#texts.get(text);
-    if (known !== undefined) return known as Text;
-    this.#texts.set(text, text);
-    return text;
+  async #learnOf(walletId: WalletId): Promise<WalletFacts | null> {
+    const row = await this.#rows.submit(walletId);
+    if (row === null) return null;
+    const program = await this.#programs.find(row.program_id);
+    if (program === null) throw new Error('a wallet stands in a program that does not exist');
+    return this.learn(row, program);
   }
 }

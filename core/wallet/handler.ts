@@ -22,19 +22,8 @@ import {
 } from '../platform/http/index.ts';
 import { type Creation, operatorId, requestHash } from '../platform/postgres/index.ts';
 import type { WalletDirectory } from './directory.ts';
-import { type Balance, noBalance } from './domain.ts';
+import { type Balance, noBalance, type ProgramDirectory, statusOf } from './domain.ts';
 import type { NewWallet, WalletRow } from './store.ts';
-
-/** What a wallet has to know of its program. */
-export interface ProgramDirectory {
-  find(programId: ProgramId): ProgramTerms | null | Promise<ProgramTerms | null>;
-}
-
-export interface ProgramTerms {
-  readonly programId: ProgramId;
-  readonly merchantId: WalletRow['merchant_id'];
-  readonly unit: string;
-}
 
 /** The ledger's word on an account. */
 export interface WalletBalances {
@@ -78,7 +67,7 @@ async function create(ports: HandlerPorts, request: CoreRequest<'wallets.create'
   });
   if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
   if (outcome.type === 'conflict') throw new ProblemError('external_id_taken');
-  ports.directory.learn(outcome.row);
+  ports.directory.learn(outcome.row, program);
   // As it was created, the first time and every time.
   return createdAnswer(walletJson({ ...outcome.row, status: 'active' }, noBalance), outcome.type === 'replayed');
 }
@@ -87,19 +76,19 @@ async function read(ports: HandlerPorts, request: CoreRequest<'wallets.read'>): 
   const id = parseId<WalletId>(request.params[0] ?? '');
   const row = id === null ? null : await ports.rows.submit(id);
   if (row === null || !sees(request.context, row.merchant_id)) throw new ProblemError('not_found');
-  ports.directory.learn(row);
   const balance = await ports.balances.balance(walletAccount(row.id));
   return { status: 200, body: JSON.stringify(walletJson(row, balance)) };
 }
 
-function walletJson(row: WalletRow, { balance, held, version }: Balance): wallets.Wallet {
+function walletJson(row: WalletRow, ledger: Balance): wallets.Wallet {
+  const { balance, held, version } = ledger;
   return {
     id: row.id,
     program_id: row.program_id,
     customer_id: row.customer_id,
     external_id: row.external_id,
     unit: row.unit,
-    status: row.status,
+    status: statusOf(row.status, ledger),
     balance,
     held,
     available: balance - held,

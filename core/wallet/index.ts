@@ -8,12 +8,12 @@ import { type Handlers, ProblemError } from '../platform/http/index.ts';
 import { type Creation, type Database, DatabaseUnavailable } from '../platform/postgres/index.ts';
 import type { Metrics } from '../platform/telemetry/index.ts';
 import { WalletDirectory } from './directory.ts';
-import type { WalletFacts } from './domain.ts';
-import { type ProgramDirectory, type WalletBalances, walletHandlers } from './handler.ts';
+import type { ProgramDirectory, WalletFacts } from './domain.ts';
+import { type WalletBalances, walletHandlers } from './handler.ts';
 import { type NewWallet, type WalletRow, WalletStore } from './store.ts';
 
-export type { WalletFacts } from './domain.ts';
-export type { ProgramDirectory, WalletBalances } from './handler.ts';
+export type { ProgramDirectory, WalletFacts } from './domain.ts';
+export type { WalletBalances } from './handler.ts';
 
 export interface WalletOptions {
   readonly database: Database;
@@ -51,7 +51,7 @@ export function createWalletModule(options: WalletOptions): WalletModule {
     ...bounds,
     run: (wanted) => store.createMany(wanted),
   });
-  const directory = new WalletDirectory(rows, limits.walletsHeldMax);
+  const directory = new WalletDirectory(rows, options.programs, limits.walletsHeldMax);
   metrics.gauge('wallet_directory_held', 'Wallets in memory.', () => [{ value: directory.counts.held }]);
   metrics.counter('wallet_directory_total', 'Look-ups of wallets, by whether they were in memory.', () => [
     { labels: { result: 'hit' }, value: directory.counts.hits },

@@ -3,7 +3,7 @@
  */
 import { type ProgramId, type WalletId, walletAccount, type wallets } from '@local-plus/contracts';
 import type { Creation, CreationKey, Database } from '../platform/postgres/index.ts';
-import type { WalletFacts } from './domain.ts';
+import type { ProgramTerms, WalletFacts } from './domain.ts';
 
 export interface WalletRow {
   readonly id: WalletId;
@@ -109,14 +109,15 @@ function insertParameters(wanted: readonly NewWallet[]): string[][] {
   ];
 }
 
-/** The ids of many wallets are equal texts: `intern` lets them share one. */
-export function factsOf(row: WalletRow, intern: <Text extends string>(text: Text) => Text): WalletFacts {
+/** What all wallets of a program have in common is the program's: they share its texts. */
+export function factsOf(row: WalletRow, { merchantId, programId, unit, rules }: ProgramTerms): WalletFacts {
   return {
     walletId: row.id,
     accountId: walletAccount(row.id),
-    merchantId: intern(row.merchant_id),
-    programId: intern(row.program_id),
-    unit: intern(row.unit),
+    merchantId,
+    programId,
+    unit,
+    rules,
     status: row.status,
   };
 }

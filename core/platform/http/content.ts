@@ -1,8 +1,9 @@
 /**
  * What a route asks of a request beside its signature: an Idempotency-Key, a body, a query, each parsed or refused.
- * Pure. Core never trusts the edge's validation.
+ * Lines are cut, not read: each is its handler's. Pure. Core never trusts the edge's validation.
  */
 import {
+  bulk,
   type IdempotencyKey,
   type ProblemCode,
   parseIdempotencyKey,
@@ -30,6 +31,10 @@ export function parseBody(endpoint: Endpoint, bytes: Uint8Array): Parsed<unknown
   if (endpoint.body === null) {
     if (bytes.length === 0) return noValue;
     return { code: 'invalid_request', details: { detail: 'This request takes no body.' } };
+  }
+  if (endpoint.format === 'ndjson') {
+    const cut = bulk.cutLines(bytes);
+    return cut.ok ? { value: cut.lines } : { code: cut.code, details: cut };
   }
   const reading = readJson(bytes);
   if (!reading.ok) return { code: 'invalid_json', details: { errors: [reading.error] } };

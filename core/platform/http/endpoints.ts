@@ -4,6 +4,9 @@
  */
 import {
   allows,
+  type BodyFormat,
+  type BodyRules,
+  bodyRules,
   type EdgeContext,
   edgeSubject,
   internalPaths,
@@ -13,7 +16,7 @@ import {
   validateQuery,
 } from '@local-plus/contracts';
 import type { z } from 'zod';
-import type { CoreAnswer, CoreRequest, Handlers } from './handler.ts';
+import type { AnyAnswer, CoreRequest, Handlers } from './handler.ts';
 
 /** What a route's handler gets, before its route gives it a type. */
 export interface EndpointRequest extends Omit<CoreRequest, 'routeId' | 'body' | 'queryValues'> {
@@ -32,11 +35,13 @@ export interface Endpoint {
   readonly paramCount: number;
   readonly idempotent: boolean;
   readonly body: z.ZodType | null;
+  readonly format: BodyFormat;
+  readonly rules: BodyRules;
   readonly query: z.ZodType | null;
   /** What the query's schema makes of no query. */
   readonly emptyQuery: unknown;
   readonly allows: (context: EdgeContext) => boolean;
-  readonly handle: (request: EndpointRequest) => CoreAnswer | Promise<CoreAnswer>;
+  readonly handle: (request: EndpointRequest) => AnyAnswer | Promise<AnyAnswer>;
 }
 
 /** Answers `GET /internal/keys/<sha256hex>`; null: there is no such key. */
@@ -66,12 +71,13 @@ export function endpointsOf(
 }
 
 function shapeOf(route: Route): Omit<Endpoint, 'name' | 'routeId' | 'allows' | 'handle'> {
-  const { method, idempotent, body, query } = route;
+  const { method, idempotent, body, query, format = 'json' } = route;
   const pattern = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
   const paramCount = pattern.split('/:').length - 1;
   const empty = query === null ? null : validateQuery(query, '');
   if (empty !== null && !empty.ok) throw new Error(`${route.path}: its query must be optional as a whole`);
-  return { method, pattern, paramCount, idempotent, body, query, emptyQuery: empty === null ? null : empty.value };
+  const emptyQuery = empty === null ? null : empty.value;
+  return { method, pattern, paramCount, idempotent, body, format, rules: bodyRules[format], query, emptyQuery };
 }
 
 function keysEndpoint(findKeyGrant: FindKeyGrant, notFound: () => Error): Endpoint {
@@ -83,6 +89,8 @@ function keysEndpoint(findKeyGrant: FindKeyGrant, notFound: () => Error): Endpoi
     paramCount: 1,
     idempotent: false,
     body: null,
+    format: 'json',
+    rules: bodyRules.json,
     query: null,
     emptyQuery: null,
     allows: (context) => context.subject === edgeSubject,

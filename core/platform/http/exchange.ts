@@ -1,29 +1,25 @@
 /**
  * ③ One request, from its first byte to its answer.
  *
- *     reading → handling → done          aborted, at any point: nothing is touched any more
+ *     reading → handling → (streaming →) done          aborted, at any point: nothing is touched any more
  *
  * - X1 everything of the native request is read before the native handler returns (U1).
  * - X2 after an abort the response is never touched (U2). A handler that runs goes on: what it does may be durable.
  * - X3 the server is told exactly once that the exchange is over: at its answer, at an abort while reading, or when
- *   the handler of an aborted request comes to its end. So the bound on requests is a bound on work.
+ *   the handler of an aborted request, or the source of its streamed answer, comes to its end. So the bound on requests
+ *   is a bound on work.
  * - X4 core never trusts the edge's validation: signature, scope, key, JSON and shape are checked here, in this order.
  *
  * Must not know: what a route does.
  */
 import { hash } from 'node:crypto';
-import {
-  type EdgeContext,
-  emptyBodySha256,
-  type IdempotencyKey,
-  limits,
-  type ProblemCode,
-} from '@local-plus/contracts';
+import { type EdgeContext, emptyBodySha256, type IdempotencyKey, type ProblemCode } from '@local-plus/contracts';
 import type { Log } from '../telemetry/index.ts';
+import { AnswerStream } from './answer-stream.ts';
 import { answerOf, problemAnswer, writeAnswer } from './answers.ts';
 import { parseBody, parseKey, parseQuery } from './content.ts';
 import type { Endpoint } from './endpoints.ts';
-import { type CoreAnswer, type ProblemDetails, ProblemError } from './handler.ts';
+import { type AnyAnswer, type CoreAnswer, type ProblemDetails, ProblemError, type StreamedAnswer } from './handler.ts';
 import { RequestHead } from './head.ts';
 import type { RouteMeter } from './meters.ts';
 import type { NativeRequest, NativeResponse } from './uws.ts';
@@ -55,10 +51,11 @@ export class Exchange {
   readonly #head: RequestHead;
   readonly #arrivedMs = performance.now();
 
-  #state: 'reading' | 'handling' | 'done' = 'reading';
+  #state: 'reading' | 'handling' | 'streaming' | 'done' = 'reading';
   #aborted = false;
   #closes = false;
   #answer: CoreAnswer | null = null;
+  #stream: AnswerStream | null = null;
   /** What arrived so far, when the body comes in more than one piece. */
   #body: Buffer | null = null;
   #bodyBytes = 0;
@@ -84,7 +81,7 @@ export class Exchange {
     const refusal = this.#head.refusal(this.#endpoint);
     if (refusal !== null) {
       this.#closes = refusal.closes;
-      this.refuse(refusal.code);
+      this.refuse(refusal.code, refusal);
     } else if (this.#endpoint.method === 'GET') {
       this.#decide(noBytes);
     } else {
@@ -99,7 +96,7 @@ export class Exchange {
   #receive(chunk: ArrayBuffer, isLast: boolean): void {
     if (this.#state !== 'reading') return;
     const total = this.#bodyBytes + chunk.byteLength;
-    if (total > limits.bodyBytesMax) {
+    if (total > this.#endpoint.rules.bytesMax) {
       this.#closes = true;
       this.refuse('payload_too_large');
       return;
@@ -108,7 +105,7 @@ export class Exchange {
       this.#decide(new Uint8Array(chunk));
       return;
     }
-    this.#body ??= Buffer.allocUnsafeSlow(this.#head.contentBytes ?? limits.bodyBytesMax);
+    this.#body ??= Buffer.allocUnsafeSlow(this.#head.contentBytes ?? this.#endpoint.rules.bytesMax);
     this.#body.set(new Uint8Array(chunk), this.#bodyBytes);
     this.#bodyBytes = total;
     if (isLast) this.#decide(this.#body.subarray(0, total));
@@ -148,12 +145,12 @@ export class Exchange {
     queryValues: unknown,
     bodySha256: string,
   ): void {
-    const deadlineMs = this.#arrivedMs + Math.min(context.budgetMs, limits.requestBudgetMs);
+    const deadlineMs = this.#arrivedMs + Math.min(context.budgetMs, this.#endpoint.rules.budgetMs);
     if (performance.now() >= deadlineMs) {
       this.refuse('deadline_exceeded');
       return;
     }
-    let answer: CoreAnswer | Promise<CoreAnswer>;
+    let answer: AnyAnswer | Promise<AnyAnswer>;
     try {
       answer = this.#endpoint.handle({
         routeId: this.#endpoint.routeId,
@@ -174,12 +171,41 @@ export class Exchange {
     }
     if (answer instanceof Promise) {
       answer.then(
-        (settled) => this.#finish(settled),
+        (settled) => this.#settle(settled),
         (error: unknown) => this.#fail(error),
       );
     } else {
-      this.#finish(answer);
+      this.#settle(answer);
     }
+  }
+
+  #settle(answer: AnyAnswer): void {
+    if ('source' in answer) this.#send(answer);
+    else this.#finish(answer);
+  }
+
+  /** Of a client that left while its request was handled, nothing is asked. */
+  #send(answer: StreamedAnswer): void {
+    this.#state = 'streaming';
+    const { requestId } = this.#head;
+    const over = (): void => {
+      this.#state = 'done';
+      this.#meter.observe(200, performance.now() - this.#arrivedMs);
+      this.#host.over();
+    };
+    if (this.#aborted) {
+      answer.source.stop().then(over, (error: unknown) => this.#broken(error, over));
+      return;
+    }
+    this.#stream = new AnswerStream(this.#response, answer, requestId);
+    this.#stream.run().then(over, (error: unknown) => this.#broken(error, over));
+  }
+
+  /** The status is out already: there is nobody to tell but the log. */
+  #broken(error: unknown, over: () => void): void {
+    const { requestId } = this.#head;
+    this.#host.log.error('an answer broke off', { route: this.#endpoint.name, request_id: requestId, error });
+    over();
   }
 
   #fail(error: unknown): void {
@@ -218,6 +244,7 @@ export class Exchange {
     if (this.#aborted || this.#state === 'done') return;
     this.#aborted = true;
     this.#meter.aborted();
+    this.#stream?.gone();
     if (this.#state !== 'reading') return;
     this.#state = 'done';
     this.#host.over();

@@ -3,7 +3,8 @@
  *
  * - H1 a handler sees only requests that are signed, allowed, and valid: body and query are the schema's output.
  * - H2 a handler answers, or throws a {@link ProblemError}; anything else that it throws is a bug (500, logged).
- * - H3 whether the client still listens is not the handler's business: its answer is dropped if not.
+ * - H3 whether the client still listens is not the handler's business: its answer is dropped if not. Only what makes an
+ *   answer piece by piece is told.
  *
  * Must not know: sockets, uWebSockets.js, any module.
  */
@@ -20,8 +21,11 @@ import type { z } from 'zod';
 
 type OutputOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : null;
 
-/** What the route's body schema makes of the body; null when the route takes none. */
-export type BodyOf<Id extends RouteId> = OutputOf<(typeof routes)[Id]['body']>;
+type Streams<Id extends RouteId> = (typeof routes)[Id] extends { readonly format: 'ndjson' } ? true : false;
+
+/** What the route's body schema makes of the body; its lines, unread, of an NDJSON route; null when it takes none. */
+export type BodyOf<Id extends RouteId> =
+  Streams<Id> extends true ? readonly string[] : OutputOf<(typeof routes)[Id]['body']>;
 /** What the route's query schema makes of the query, defaults included; null when the route takes none. */
 export type QueryOf<Id extends RouteId> = OutputOf<(typeof routes)[Id]['query']>;
 
@@ -52,7 +56,29 @@ export interface CoreAnswer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export type Handler<Id extends RouteId = RouteId> = (request: CoreRequest<Id>) => CoreAnswer | Promise<CoreAnswer>;
+/** What an answer is made of that is sent while it is made. Asked piece by piece: what the client does not take waits. */
+export interface AnswerSource {
+  /** The next piece, not empty; null: that was all. Called again only when it has settled, and never after `stop`. */
+  next(): Promise<string | null>;
+  /**
+   * Nobody listens any more: nothing new is begun. Resolves when all that was begun has come to its end. Called once at
+   * most, possibly while a `next` is under way, for which nobody waits any more.
+   */
+  stop(): Promise<void>;
+}
+
+/** Status 200; the body is made by and by. A fault on the way ends the connection: the rest is missing, and seen to be. */
+export interface StreamedAnswer {
+  readonly mediaType: string;
+  readonly source: AnswerSource;
+  /** On the clock of `performance.now()`: then the connection is ended if the answer is still under way. */
+  readonly endsMs: number;
+}
+
+export type AnyAnswer = CoreAnswer | StreamedAnswer;
+type AnswerOf<Id extends RouteId> = Streams<Id> extends true ? AnyAnswer : CoreAnswer;
+
+export type Handler<Id extends RouteId = RouteId> = (request: CoreRequest<Id>) => AnswerOf<Id> | Promise<AnswerOf<Id>>;
 export type Handlers = { readonly [Id in RouteId]?: Handler<Id> };
 
 /** The header of an answer that is an earlier request's. */

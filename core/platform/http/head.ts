@@ -18,13 +18,13 @@ import type { Endpoint } from './endpoints.ts';
 import type { NativeRequest } from './uws.ts';
 
 const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-const JSON_MEDIA_TYPE = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 const noParams: readonly string[] = [];
 
 export interface FramingRefusal {
   readonly code: ProblemCode;
   /** Where the message ends is in doubt, or what is left of it would have to be read to be skipped. */
   readonly closes: boolean;
+  readonly detail?: string;
 }
 
 export class RequestHead {
@@ -79,9 +79,10 @@ export class RequestHead {
       const hasBody = transferCoding !== '' || (contentBytes ?? 0) > 0;
       return hasBody ? { code: 'invalid_request', closes: true } : null;
     }
-    if ((contentBytes ?? 0) > limits.bodyBytesMax) return { code: 'payload_too_large', closes: true };
-    if (endpoint.body !== null && !JSON_MEDIA_TYPE.test(this.contentType)) {
-      return { code: 'unsupported_media_type', closes: false };
+    if ((contentBytes ?? 0) > endpoint.rules.bytesMax) return { code: 'payload_too_large', closes: true };
+    if (endpoint.body !== null && !endpoint.rules.accepts.test(this.contentType)) {
+      const detail = `The body must be ${endpoint.rules.mediaType}.`;
+      return { code: 'unsupported_media_type', closes: false, detail };
     }
     return null;
   }

@@ -3,6 +3,7 @@ export { problemAnswer } from './answers.ts';
 export { callingMerchant, isOperator, sees } from './caller.ts';
 export { createdAnswer, keyOf } from './creations.ts';
 export {
+  type AnswerSource,
   type BodyOf,
   type CoreAnswer,
   type CoreRequest,
@@ -12,6 +13,7 @@ export {
   ProblemError,
   type QueryOf,
   replayedHeaders,
+  type StreamedAnswer,
 } from './handler.ts';
 export type { Readiness } from './health.ts';
 export { createHttpServer, type HttpServer, type HttpServerOptions } from './server.ts';

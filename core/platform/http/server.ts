@@ -2,11 +2,12 @@
  * ③ The HTTP server: which request goes to which exchange, how many there may be, and how it ends.
  *
  * - S1 deny by default: what is no route of contracts with a handler is 404, or 405 with `Allow`.
- * - S2 at most `requestsInFlightMax` requests are read or handled at a time; one more is answered 429 unread.
+ * - S2 at most `requestsInFlightMax` requests are read or handled at a time, and of those whose body may be large at most
+ *   `largeRequestsInFlightMax`; one more is answered 429 unread.
  * - S3 a stop refuses nobody who was let in: it stops listening, answers what is under way (each answer closes its
- *   connection), and only then closes the rest.
+ *   connection, but for streamed ones), and only then closes the rest.
  */
-import { matchRoute, type ProblemCode, type SigningKey, limits as wire } from '@local-plus/contracts';
+import { bodyRules, matchRoute, type ProblemCode, type SigningKey, limits as wire } from '@local-plus/contracts';
 import type { Log, Metrics } from '../telemetry/index.ts';
 import { type Endpoint, endpointsOf, type FindKeyGrant } from './endpoints.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
@@ -32,6 +33,8 @@ export interface HttpServerOptions {
   readonly metrics: Metrics;
   readonly limits: {
     readonly requestsInFlightMax: number;
+    /** Of those, with bodies that may be larger than usual. */
+    readonly largeRequestsInFlightMax: number;
     readonly noncesMax: number;
     readonly nonceGroupMs: number;
     readonly drainMs: number;
@@ -55,6 +58,8 @@ const notServed: Endpoint = {
   paramCount: 0,
   idempotent: false,
   body: null,
+  format: 'json',
+  rules: bodyRules.json,
   query: null,
   emptyQuery: null,
   allows: () => false,
@@ -72,6 +77,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     noncesMax: options.limits.noncesMax,
   });
   let inFlight = 0;
+  let largeInFlight = 0;
   let isDraining = false;
   let whenIdle: (() => void) | null = null;
 
@@ -87,12 +93,24 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
   };
 
+  const largeHost: ExchangeHost = {
+    ...host,
+    over() {
+      largeInFlight--;
+      host.over();
+    },
+  };
+
   function serve(endpoint: Endpoint, method: string): NativeHandler {
     const meter = meters.route(endpoint.name);
+    const isLarge = endpoint.rules.bytesMax > wire.bodyBytesMax;
+    const own = isLarge ? largeHost : host;
     return (response, request) => {
-      const exchange = new Exchange(host, endpoint, meter, response, request, method);
+      const exchange = new Exchange(own, endpoint, meter, response, request, method);
       inFlight++;
-      if (inFlight > options.limits.requestsInFlightMax) exchange.refuse('overloaded');
+      if (isLarge) largeInFlight++;
+      const isFull = isLarge && largeInFlight > options.limits.largeRequestsInFlightMax;
+      if (isFull || inFlight > options.limits.requestsInFlightMax) exchange.refuse('overloaded');
       else exchange.begin();
     };
   }

@@ -5,6 +5,7 @@
  * - U1 a request is gone when its handler returns: whatever is needed of it is read before.
  * - U2 a response is gone after `end`, or after its abort handler ran: touching it then ends the process.
  * - U3 outside the handler and `onData` a response is written inside `cork`, so that it leaves in one write.
+ * - U4 `write` never loses anything: what the client does not take is kept. Whoever goes on regardless fills the memory.
  */
 import { App, type us_listen_socket, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
 
@@ -33,10 +34,16 @@ export interface NativeRequest {
 export interface NativeResponse {
   writeStatus(status: string): unknown;
   writeHeader(name: string, value: string): unknown;
+  /** One chunk of a body whose length nobody knows. False: the client does not take it yet; it waits in memory. */
+  write(chunk: string): boolean;
+  /** Called when what waited has left. True: nothing more was written meanwhile. */
+  onWritable(run: (offset: number) => boolean): unknown;
   end(body: string, closeConnection: boolean): unknown;
   /** For HEAD: says the length, sends no body. */
   endWithoutBody(contentLength: number, closeConnection: boolean): unknown;
   onAborted(run: () => void): unknown;
+  /** Ends the connection as it is; the abort handler runs before this returns. */
+  close(): unknown;
   /** The chunk is neutered when `run` returns. */
   onData(run: (chunk: ArrayBuffer, isLast: boolean) => void): unknown;
   cork(run: () => void): unknown;

@@ -56,7 +56,13 @@ export function postedRow(accountId: AccountId, version: number, reference: stri
       balanceAfter: version,
       heldAfter: 0,
       occurredAtMs: 1_700_000_000_000 + version,
+      baseVersion: null,
+      detail: null,
+      reversalOf: null,
+      due: null,
+      checkpoint: null,
     },
+    hash: null,
   };
 }
 

@@ -1,0 +1,51 @@
+/**
+ * ④ What the ledger has to know of an account that is not in its rows, and who may ask.
+ *
+ * Tenancy: another merchant's account answers exactly as one that does not exist.
+ */
+import type { ExpiryRule, ReversalPolicy } from '@local-plus/actors';
+import { type AccountId, type MerchantId, type ProgramId, parseId } from '@local-plus/contracts';
+import { type CoreRequest, ProblemError, sees } from '../platform/http/index.ts';
+
+export interface AccountTerms {
+  readonly accountId: AccountId;
+  readonly merchantId: MerchantId;
+  readonly programId: ProgramId;
+  /** Capital letters: it goes to the wire unescaped. */
+  readonly unit: string;
+  readonly rules: AccountRules;
+}
+
+/** What the account's program asks of the ledger. */
+export interface AccountRules {
+  /** When what is earned expires; null: never. */
+  readonly expiry: ExpiryRule | null;
+  readonly reversalPolicy: ReversalPolicy;
+  /** Of a hold that does not say it itself. */
+  readonly holdExpiresInS: number;
+}
+
+/** Who knows the accounts: at once when it is in memory. */
+export interface AccountDirectory {
+  find(accountId: AccountId): AccountTerms | null | Promise<AccountTerms | null>;
+}
+
+type Asking = Pick<CoreRequest, 'context'>;
+
+/** The terms of the account that an id names. Throws `not_found` for what is none of the caller's accounts. */
+export function termsOf(
+  accounts: AccountDirectory,
+  request: Asking,
+  id: string | undefined,
+): AccountTerms | Promise<AccountTerms> {
+  const accountId = parseId<AccountId>(id ?? '');
+  if (accountId === null) throw new ProblemError('not_found');
+  const found = accounts.find(accountId);
+  return found instanceof Promise ? found.then((terms) => owned(terms, request)) : owned(found, request);
+}
+
+/** The operator sees every account, a merchant its own. */
+export function owned(terms: AccountTerms | null, { context }: Asking): AccountTerms {
+  if (terms === null || !sees(context, terms.merchantId)) throw new ProblemError('not_found');
+  return terms;
+}

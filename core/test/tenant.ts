@@ -1,0 +1,94 @@
+/** A merchant on a test's stack, with one program and its wallets; it calls as the edge would for it. */
+import assert from 'node:assert/strict';
+import { merchants, wallets } from '@local-plus/contracts';
+import type { z } from 'zod';
+import { type Answer, type Caller, merchantCaller, operator, type SignedClient } from './stack.ts';
+
+export class Tenant {
+  readonly caller: Caller;
+  readonly programId: string;
+  /** Whoever serves it now: a test may start core again. */
+  client: SignedClient;
+
+  private constructor(client: SignedClient, caller: Caller, programId: string) {
+    this.client = client;
+    this.caller = caller;
+    this.programId = programId;
+  }
+
+  static async open(client: SignedClient, program: object = {}): Promise<Tenant> {
+    const merchant = await client.post('/v1/merchants', { name: 'M' }, { caller: operator });
+    const caller = merchantCaller(merchants.merchant.parse(merchant.json).id);
+    return new Tenant(client, caller, await newProgram(client, caller, program));
+  }
+
+  /** The same merchant with another program. */
+  async sibling(program: object = {}): Promise<Tenant> {
+    return new Tenant(this.client, this.caller, await newProgram(this.client, this.caller, program));
+  }
+
+  /** A new wallet with so many points. */
+  async wallet(points = 0): Promise<string> {
+    const { id } = await this.made('/v1/wallets', { program_id: this.programId }, wallets.wallet);
+    if (points > 0) await this.made(`/v1/wallets/${id}/earn`, { amount: points }, wallets.transaction);
+    return id;
+  }
+
+  get(target: string): Promise<Answer> {
+    return this.client.get(target, { caller: this.caller });
+  }
+
+  post(target: string, body: unknown, key?: string): Promise<Answer> {
+    return this.client.post(target, body, { caller: this.caller, ...(key === undefined ? {} : { key }) });
+  }
+
+  /** Posts what has to succeed, and has the documented answer. */
+  async made<Schema extends z.ZodType>(target: string, body: unknown, schema: Schema): Promise<z.output<Schema>> {
+    return parsed(await this.post(target, body), 201, schema);
+  }
+
+  async read<Schema extends z.ZodType>(target: string, schema: Schema): Promise<z.output<Schema>> {
+    return parsed(await this.get(target), 200, schema);
+  }
+
+  balance(walletId: string): Promise<wallets.WalletBalance> {
+    return this.read(`/v1/wallets/${walletId}/balance`, wallets.walletBalance);
+  }
+
+  /** A wallet's whole history, oldest first. */
+  async history(walletId: string): Promise<wallets.Transaction[]> {
+    const rows: wallets.Transaction[] = [];
+    let cursor: string | null = null;
+    do {
+      const query = cursor === null ? 'limit=100' : `limit=100&cursor=${cursor}`;
+      const page: z.output<typeof wallets.transactionPage> = await this.read(
+        `/v1/wallets/${walletId}/transactions?${query}`,
+        wallets.transactionPage,
+      );
+      rows.push(...page.data);
+      cursor = page.next_cursor;
+    } while (cursor !== null);
+    return rows.reverse();
+  }
+}
+
+/** The answer has this status and the documented shape. */
+export function parsed<Schema extends z.ZodType>(answer: Answer, status: number, schema: Schema): z.output<Schema> {
+  assert.equal(answer.status, status, answer.text);
+  return schema.parse(answer.json);
+}
+
+/** Runs `count` times, at most `lanes` at once. */
+export async function inLanes(count: number, lanes: number, run: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: lanes }, async () => {
+      while (next < count) await run(next++);
+    }),
+  );
+}
+
+async function newProgram(client: SignedClient, caller: Caller, program: object): Promise<string> {
+  const answer = await client.post('/v1/programs', { name: 'P', unit: 'PTS', ...program }, { caller });
+  return parsed(answer, 201, merchants.program).id;
+}

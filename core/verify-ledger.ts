@@ -1,0 +1,105 @@
+/**
+ * `npm run verify-ledger`: recomputes the ledger from its tables and names the first row that is wrong. Reads only, and
+ * beside a running ledger.
+ *
+ *     --database-url URL   otherwise DATABASE_URL, otherwise the local stack's (.local/stack.json)
+ *     --account ID         this account only
+ *     --since YYYY-MM-DD   rows of this day and later
+ *     --root DAY=HEX       a root that was kept elsewhere; may be repeated
+ *
+ * Exit codes: 0 everything is what it claims to be; 1 something is not; 2 it could not be found out.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { type AccountId, parseId } from '@local-plus/contracts';
+import { z } from 'zod';
+import { ConfigError, readDatabaseUrl } from './config.ts';
+import { limits } from './limits.ts';
+import { createLog } from './platform/telemetry/index.ts';
+import { auditLedger, auditLines, isDay, openAuditDatabase } from './proof/index.ts';
+
+const EXIT_WRONG = 1;
+const EXIT_UNKNOWN = 2;
+const PROGRESS_MS = 500;
+
+/** One plain sentence for the person at the terminal. */
+class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const stackPath = path.join(import.meta.dirname, '..', '.local', 'stack.json');
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      'database-url': { type: 'string' },
+      account: { type: 'string' },
+      since: { type: 'string' },
+      root: { type: 'string', multiple: true, default: [] },
+    },
+  });
+  const accountId = values.account === undefined ? null : parseId<AccountId>(values.account);
+  if (values.account !== undefined && accountId === null) throw new UsageError('--account takes an account id.');
+  const since = values.since ?? null;
+  if (since !== null && !isDay(since)) throw new UsageError('--since takes a day, YYYY-MM-DD.');
+  const heldRoots = new Map(values.root.map(readHeldRoot));
+
+  const url = databaseUrl(values['database-url']);
+  const database = openAuditDatabase({ url, connectMs: limits.connectMs, log: createLog('silent') });
+  const startedMs = performance.now();
+  const progress = progressTo(process.stderr);
+  try {
+    const audit = await auditLedger({ database, accountId, since, heldRoots, progress: progress.told });
+    progress.clear();
+    for (const line of auditLines(audit, (performance.now() - startedMs) / 1_000)) console.log(line);
+    process.exitCode = audit.first === null ? 0 : EXIT_WRONG;
+  } finally {
+    progress.clear();
+    await database.close(limits.closeMs);
+  }
+}
+
+function readHeldRoot(text: string): readonly [day: string, root: string] {
+  const [day = '', root = ''] = text.split('=');
+  if (!isDay(day) || !/^[0-9a-f]{64}$/.test(root)) throw new UsageError('--root takes YYYY-MM-DD=<64 hex characters>.');
+  return [day, root];
+}
+
+function databaseUrl(given: string | undefined): string {
+  if (given !== undefined) return readDatabaseUrl({ DATABASE_URL: given });
+  if (process.env['DATABASE_URL'] !== undefined) return readDatabaseUrl(process.env);
+  const stack = z.object({ database_url: z.string() });
+  try {
+    return stack.parse(JSON.parse(readFileSync(stackPath, 'utf8'))).database_url;
+  } catch (cause) {
+    const sentence = 'Which ledger? Give --database-url, set DATABASE_URL, or run `npm start` first.';
+    throw new UsageError(sentence, { cause });
+  }
+}
+
+/** A line that is written over, on a terminal only. */
+function progressTo(stream: NodeJS.WriteStream): { told: (rows: number) => void; clear: () => void } {
+  let toldMs = performance.now();
+  let isShown = false;
+  return {
+    told: (rows) => {
+      if (!stream.isTTY || performance.now() - toldMs < PROGRESS_MS) return;
+      toldMs = performance.now();
+      isShown = true;
+      stream.write(`\r${rows.toLocaleString('en-US')} rows …`);
+    },
+    clear: () => {
+      if (isShown) stream.write('\r\u001b[K');
+      isShown = false;
+    },
+  };
+}
+
+try {
+  await main();
+} catch (error) {
+  const isPlain = error instanceof UsageError || error instanceof ConfigError;
+  console.error(isPlain ? error.message : error);
+  process.exitCode = EXIT_UNKNOWN;
+}
