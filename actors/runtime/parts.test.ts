@@ -185,6 +185,23 @@ describe('a request of several parts', () => {
     assert.deepEqual([first?.type, follower?.type], ['posted', 'key_reused'], 'the group was there first');
     assert.equal((await single('group g 1')).type, 'key_reused', 'and is in the ledger');
 
+    const poor = newAccountId();
+    const [refusedGroup, again] = await Promise.all([
+      runtime.submit(
+        stage.group(
+          poor,
+          [
+            ['burn', 5],
+            ['earn', 1],
+          ],
+          'g',
+        ),
+      ),
+      runtime.submit(stage.request(poor, 'earn', 1, 'group g 1')),
+    ]);
+    assert.deepEqual([refusedGroup?.type, again?.type], ['refused', 'overloaded'], 'the key is nobody else now');
+    assert.equal((await runtime.submit(stage.request(poor, 'earn', 1, 'group g 1'))).type, 'posted');
+
     const other = newAccountId();
     const late = () =>
       runtime.submit(

@@ -80,6 +80,18 @@ describe('the runtime', () => {
     assert.equal((await runtime.submit(stage.request(account, 'burn', 5, 'r'))).type, 'key_reused');
   });
 
+  it('I3: a retry that waits for another request with its key is still told its own outcome', async () => {
+    const stage = new Stage();
+    const runtime = await started(stage);
+    const account = newAccountId();
+    const original = () => runtime.submit(stage.request(account, 'earn', 5, 'key'));
+    const first = await original();
+    const [mistaken, retry] = await Promise.all([runtime.submit(stage.request(account, 'earn', 6, 'key')), original()]);
+    assert.equal(mistaken?.type, 'key_reused');
+    assert.ok(first.type === 'posted' && retry?.type === 'posted' && retry.replayed);
+    assert.equal(retry.transactionId, first.transactionId);
+  });
+
   it('keys of different accounts have nothing to do with each other', async () => {
     const stage = new Stage();
     const runtime = await started(stage);

@@ -8,6 +8,7 @@ import type { AccountId } from '@local-plus/contracts';
 import type { AccountState } from '../account/model.ts';
 import type { Clock, CommittedBatch, LedgerStore, Log, Timer } from '../ports.ts';
 import { type Actor, Pending, PendingPart } from './actor.ts';
+import { replayOf } from './assembler.ts';
 import { Directory } from './directory.ts';
 import { Lane, type LaneCounters, type LaneState } from './lane.ts';
 import { checkRuntimeLimits, type RuntimeLimits, runtimeLimits } from './limits.ts';
@@ -203,9 +204,20 @@ export class Runtime {
   }
 }
 
-/** A follower asked the same key: it gets the same outcome if it asked for the same, else learns that it did not. */
+/**
+ * A follower asked the same key: it gets the same outcome if it asked for the same, else learns that it did not. Where the
+ * key is a further part's, it is that request's only once it was posted; otherwise the follower is to come again.
+ */
 function outcomeForFollower(outcome: Outcome, first: Pending, follower: Pending): Outcome {
+  if (follower.facts.idempotencyKey !== first.facts.idempotencyKey || follower.actor !== first.actor) {
+    if (outcome.type === 'posted') return { type: 'key_reused' };
+    return outcome.type === 'unavailable' ? outcome : { type: 'overloaded' };
+  }
+  const { requestHash } = follower.facts;
+  // The key is somebody else's; that may be the follower, who comes again, while the one before made a mistake.
+  if (outcome.type === 'key_reused' && first.found !== null) return replayOf(first.found, requestHash);
+  if (outcome.type === 'key_reused') return first.facts.requestHash === requestHash ? outcome : { type: 'overloaded' };
   if (outcome.type !== 'posted' && outcome.type !== 'refused') return outcome;
-  if (first.request.facts.requestHash !== follower.request.facts.requestHash) return { type: 'key_reused' };
+  if (first.facts.requestHash !== requestHash) return { type: 'key_reused' };
   return outcome.type === 'posted' ? { ...outcome, replayed: true, also: [] } : { ...outcome, replayed: true };
 }
