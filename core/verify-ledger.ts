@@ -5,7 +5,7 @@
  *     --database-url URL   otherwise DATABASE_URL, otherwise the local stack's (.local/stack.json)
  *     --account ID         this account only
  *     --since YYYY-MM-DD   rows of this day and later
- *     --root DAY=HEX       a root that was kept elsewhere; may be repeated
+ *     --root DAY=HEX       a root that was kept elsewhere has to be the one that is there; may be repeated
  *
  * Exit codes: 0 everything is what it claims to be; 1 something is not; 2 it could not be found out.
  */
@@ -16,6 +16,7 @@ import { type AccountId, parseId } from '@local-plus/contracts';
 import { z } from 'zod';
 import { ConfigError, readDatabaseUrl } from './config.ts';
 import { limits } from './limits.ts';
+import { DatabaseUnavailable } from './platform/postgres/index.ts';
 import { createLog } from './platform/telemetry/index.ts';
 import { auditLedger, auditLines, isDay, openAuditDatabase } from './proof/index.ts';
 
@@ -44,6 +45,7 @@ async function main(): Promise<void> {
   const since = values.since ?? null;
   if (since !== null && !isDay(since)) throw new UsageError('--since takes a day, YYYY-MM-DD.');
   const heldRoots = new Map(values.root.map(readHeldRoot));
+  if (accountId !== null && heldRoots.size > 0) throw new UsageError('--root is about all accounts, not one.');
 
   const url = databaseUrl(values['database-url']);
   const database = openAuditDatabase({ url, connectMs: limits.connectMs, log: createLog('silent') });
@@ -99,7 +101,7 @@ function progressTo(stream: NodeJS.WriteStream): { told: (rows: number) => void;
 try {
   await main();
 } catch (error) {
-  const isPlain = error instanceof UsageError || error instanceof ConfigError;
-  console.error(isPlain ? error.message : error);
+  const isPlain = [UsageError, ConfigError, DatabaseUnavailable].some((plain) => error instanceof plain);
+  console.error(isPlain && error instanceof Error ? error.message : error);
   process.exitCode = EXIT_UNKNOWN;
 }

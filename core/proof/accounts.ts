@@ -93,7 +93,12 @@ export class AccountsAudit {
     this.#closeAccount();
     this.#last = before.at(-1) ?? null;
     this.#restoredFrom = [...before];
-    this.#state = this.#last === null ? openedAccount : restoredFrom(before);
+    if (this.#last === null) this.#state = openedAccount;
+    else {
+      const restored = attempt(() => restore(recordOf(before)));
+      this.#state = restored.value;
+      if (restored.value === null) this.#findings.wrong('restore', placeOf(this.#last), restored.fault);
+    }
   }
 
   #checkPlace(next: AuditRow): void {
@@ -231,7 +236,7 @@ function recordOf(rows: readonly AuditRow[]): AccountRecord {
   if (posting.baseVersion === 0) return { base: null, tail: postings, hash: link };
   const at = rows.findIndex(({ row }) => row.posting.version === posting.baseVersion);
   const base = rows[at];
-  if (base === undefined)
+  if (base === undefined || (base.checkpoint === null && base.row.posting.baseVersion !== null))
     throw new Error(`version ${posting.baseVersion}, which restoring begins at, says what the account was`);
   return { base: base.checkpoint ?? headOf(base.row.posting), tail: postings.slice(at + 1), hash: link };
 }

@@ -72,6 +72,10 @@ export class RootsAudit {
    */
   async check(roots: readonly StoredRoot[], since: DayText | null, held: ReadonlyMap<DayText, string>): Promise<void> {
     const { findings } = this.#ports;
+    const days = new Set(roots.map(({ day }) => day));
+    for (const { day } of await this.#ports.database.read<{ day: DayText }>(snapshotDaysStatement)) {
+      if (!days.has(day)) findings.wrong('roots', { day }, 'the day has snapshots, but no root');
+    }
     let before: StoredRoot | null = null;
     for (const stored of roots) {
       if (before !== null && dayAfter(before.day) !== stored.day) {
@@ -84,10 +88,6 @@ export class RootsAudit {
       const found = roots.find((stored) => stored.day === day)?.root ?? 'no root';
       findings.looked('roots');
       if (found !== root) findings.wrong('roots', { day }, 'the root that was kept', { expected: root, found });
-    }
-    const days = new Set(roots.map(({ day }) => day));
-    for (const { day } of await this.#ports.database.read<{ day: DayText }>(snapshotDaysStatement)) {
-      if (!days.has(day)) findings.wrong('roots', { day }, 'the day has snapshots, but no root');
     }
   }
 

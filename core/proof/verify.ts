@@ -33,7 +33,7 @@ export interface Audit {
   readonly first: Finding | null;
   /** Transactions that were read. */
   readonly rows: number;
-  /** The newest day with a root. */
+  /** The newest day with a root; null: there is none, or roots were not looked at. */
   readonly newest: StoredRoot | null;
   /** What was not looked at, or is not covered yet, in words. */
   readonly notes: readonly string[];
@@ -79,7 +79,7 @@ export async function auditLedger(options: AuditOptions): Promise<Audit> {
     results: findings.results(),
     first: findings.first(),
     rows,
-    newest: roots.at(-1) ?? null,
+    newest: accountId === null ? (roots.at(-1) ?? null) : null,
     notes: notesOf(options, parts.coverage, roots),
   };
 }

@@ -53,7 +53,9 @@ export class Stage {
     this.#nowMs = Date.parse(moment);
   }
 
+  /** Later ones sort after earlier ones. */
   account(): AccountId {
+    this.#nowMs++;
     return uuidV7<AccountId>(this.#nowMs);
   }
 
