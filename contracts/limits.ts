@@ -47,6 +47,11 @@ export const limits = {
   bulkBudgetMs: 20_000,
   bulkAnswerGraceMs: 5_000,
 
+  /** A token's id, the `jti` of a JWT. */
+  tokenIdCharsMax: 128,
+  /** Revocations that core tells the edge at once. */
+  revocationRowsMax: 5_000,
+
   pageRowsDefault: 25,
   pageRowsMax: 100,
 
@@ -57,6 +62,8 @@ export const limits = {
 
   /** Requests of one address in any sixty seconds, when no API key vouches for more. */
   ipRequestsPerMinute: 100,
+  /** … of one customer with a token. */
+  customerRequestsPerMinute: 300,
   keyRequestsPerMinuteDefault: 6_000,
   keyRequestsPerMinuteMax: 1_000_000,
 } as const;

@@ -10,6 +10,7 @@ import * as catalog from './catalog.ts';
 import * as merchants from './merchants.ts';
 import * as movements from './movements.ts';
 import { type ProblemCode, problemMediaType, problemSchema, problemTable } from './problems.ts';
+import * as revocations from './revocations.ts';
 import { type Route, routes } from './routes.ts';
 import * as wallets from './wallets.ts';
 
@@ -19,7 +20,11 @@ type Json = Record<string, unknown>;
 const everywhere: readonly ProblemCode[] = [
   'invalid_request',
   'invalid_path',
+  'bot_suspected',
+  'network_blocked',
+  'request_timeout',
   'uri_too_long',
+  'headers_too_large',
   'rate_limited',
   'overloaded',
   'internal',
@@ -37,6 +42,7 @@ const answers: Readonly<Record<string, z.ZodType>> = {
   merchant: merchants.merchant,
   api_key: merchants.apiKey,
   created_api_key: merchants.createdApiKey,
+  revocation: revocations.revocation,
   program: merchants.program,
   wallet: wallets.wallet,
   balance: wallets.walletBalance,
@@ -53,6 +59,7 @@ const answers: Readonly<Record<string, z.ZodType>> = {
 const bodies: Readonly<Record<string, z.ZodType>> = {
   create_merchant: merchants.createMerchant,
   create_api_key: merchants.createApiKey,
+  create_revocation: revocations.createRevocation,
   create_program: merchants.createProgram,
   create_wallet: wallets.createWallet,
   posting: wallets.post,
@@ -173,13 +180,18 @@ function describe({ scope, description }: Route): Json {
   return sentences.length === 0 ? {} : { description: sentences.join(' ') };
 }
 
+function securityOf({ scope }: Route): Json[] {
+  if (scope === null) return [];
+  return scope === 'admin' ? [{ api_key: [] }] : [{ api_key: [] }, { customer_token: [] }];
+}
+
 function operation(id: string, route: Route): Json {
   const wants = parameters(route);
   return {
     operationId: id,
     summary: route.summary,
     tags: [id.split('.')[0]],
-    security: route.scope === null ? [] : [{ api_key: [] }],
+    security: securityOf(route),
     ...describe(route),
     ...(wants.length > 0 ? { parameters: wants } : {}),
     ...(route.body === null
@@ -209,7 +221,15 @@ export function openapi(): Json {
     servers: [{ url: '/' }],
     paths,
     components: {
-      securitySchemes: { api_key: { type: 'http', scheme: 'bearer', description: 'An API key: lp_live_…' } },
+      securitySchemes: {
+        api_key: { type: 'http', scheme: 'bearer', description: 'An API key: lp_live_…' },
+        customer_token: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'A JWT of the configured issuer; its `scope` and its merchant decide.',
+        },
+      },
       schemas: { ...namedSchemas(bodies, 'input'), ...namedSchemas(answers, 'output') },
     },
   };

@@ -6,9 +6,11 @@ import type { z } from 'zod';
 import type { BodyFormat } from './bodies.ts';
 import * as bulk from './bulk.ts';
 import * as catalog from './catalog.ts';
+import type { GenerationKind } from './generations.ts';
 import * as merchants from './merchants.ts';
 import * as movements from './movements.ts';
 import type { ProblemCode } from './problems.ts';
+import * as revocations from './revocations.ts';
 import * as wallets from './wallets.ts';
 
 export interface Route {
@@ -18,7 +20,7 @@ export interface Route {
   readonly summary: string;
   /** What the summary cannot say. */
   readonly description?: string;
-  /** `null`: public, no API key needed. */
+  /** `null`: public, neither API key nor token needed. */
   readonly scope: merchants.Scope | null;
   /** POST only: the request needs an Idempotency-Key. */
   readonly idempotent: boolean;
@@ -33,6 +35,8 @@ export interface Route {
   readonly problems: readonly ProblemCode[];
   /** Seconds the edge may serve the answer from its cache; null: never. Public GETs only. */
   readonly cacheS: number | null;
+  /** Of a cached answer: what it is out of date with. */
+  readonly generation?: GenerationKind;
 }
 
 const read = {
@@ -83,6 +87,15 @@ export const routes = {
     body: null,
     answer: merchants.apiKey,
     problems: ['not_found'],
+  },
+  'revocations.create': {
+    ...write,
+    path: '/v1/admin/revocations',
+    summary: "Revoke a customer's token, or all of a customer's; the edge refuses them within seconds",
+    scope: 'admin',
+    body: revocations.createRevocation,
+    answer: revocations.revocation,
+    problems: [],
   },
   'programs.create': {
     ...write,
@@ -253,7 +266,8 @@ export const routes = {
     query: catalog.catalogQuery,
     answer: catalog.catalogPage,
     problems: ['invalid_cursor'],
-    cacheS: 10,
+    cacheS: 60,
+    generation: 'catalog',
   },
   'catalog.read': {
     ...read,
@@ -261,7 +275,8 @@ export const routes = {
     summary: 'One catalog item',
     scope: null,
     answer: catalog.catalogItem,
-    cacheS: 10,
+    cacheS: 60,
+    generation: 'catalog',
   },
 } as const satisfies Record<string, Route>;
 
@@ -271,9 +286,16 @@ export type RouteId = keyof typeof routes;
 export const internalPaths = {
   /** `GET` + lower-case hex of the key's SHA-256 → 200 `keyGrant` | 404. */
   keys: '/internal/keys/',
+  /** `GET` → 200 `generations`. */
+  generations: '/internal/generations',
+  /** `GET` with the query `after` → 200 `revocations.listPage`. */
+  revocations: '/internal/revocations',
 } as const;
 export const edgeSubject = 'edge';
 export const publicSubject = 'public';
+export const operatorSubject = 'operator';
+/** Who these are is ours to say: no customer can be called so. */
+export const reservedSubjects: ReadonlySet<string> = new Set([edgeSubject, publicSubject, operatorSubject]);
 
 /** Whether a caller with `granted` may use a route that needs `needed`; the operator's `admin` passes everything. */
 export function allows(granted: readonly merchants.Scope[], needed: merchants.Scope | null): boolean {

@@ -15,6 +15,9 @@ export const contextHeader = 'lp-context';
 export const signatureHeader = 'lp-signature';
 export const requestIdHeader = 'x-request-id';
 
+/** What a subject may look like. */
+export const subjectForm = /^[A-Za-z0-9-]{1,64}$/;
+
 export interface EdgeContext {
   /** Which of the live keys signed. */
   readonly keyId: string;
@@ -27,7 +30,7 @@ export interface EdgeContext {
   readonly clientIp: string;
   /** null: the operator, or nobody yet. */
   readonly merchantId: string | null;
-  /** Who acts: an API key's id, `edge` for the edge itself, `public` for nobody. */
+  /** Who acts: an API key's id, a customer's `sub`, `edge` for the edge itself, `public` for nobody. */
   readonly subject: string;
   readonly scopes: readonly Scope[];
 }

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { createBulkModule } from './bulk/index.ts';
 import { type Config, migrationsFolder } from './config.ts';
 import { createGiftcardModule } from './giftcard/index.ts';
+import { createIdentityModule } from './identity/index.ts';
 import { createLedger, type Ledger } from './ledger/index.ts';
 import { limits } from './limits.ts';
 import { createMerchantModule } from './merchant/index.ts';
@@ -73,6 +74,8 @@ export function createApp(options: AppOptions): App {
     signingKeys: config.signingKeys,
     handlers: api?.handlers ?? {},
     findKeyGrant: api?.findKeyGrant ?? null,
+    listRevocations: api?.listRevocations ?? null,
+    readGenerations: api?.readGenerations ?? null,
     explain: (error) =>
       error instanceof DatabaseUnavailable ? new ProblemError('unavailable', { cause: error }) : null,
     readiness: () => readinessOf(probe, api?.ledger ?? null, relay, platform),
@@ -134,6 +137,7 @@ function createPlatform({ config, log }: AppOptions): Platform {
 function createApi(platform: Platform, options: AppOptions, relay: RelayService | null) {
   const { config, log, metrics, database } = platform;
   const merchant = createMerchantModule({ ...platform, adminTokenDigest: config.adminTokenDigest, limits });
+  const identity = createIdentityModule({ database });
   const giftcard = createGiftcardModule({ ...platform, limits });
   // Wallets ask the ledger for balances, the ledger asks wallets for terms: both ask only once both are there.
   const wallet = createWalletModule({
@@ -156,12 +160,15 @@ function createApi(platform: Platform, options: AppOptions, relay: RelayService 
   const bulk = createBulkModule({ ledger: ledger.lines, log, metrics });
   const handlers: Handlers = {
     ...merchant.handlers,
+    ...identity.handlers,
     ...giftcard.handlers,
     ...wallet.handlers,
     ...ledger.handlers,
     ...bulk.handlers,
   };
-  return { handlers, findKeyGrant: merchant.findKeyGrant, ledger };
+  const { listRevocations } = identity;
+  const readGenerations = async () => ({ catalog: await giftcard.catalogGeneration() });
+  return { handlers, findKeyGrant: merchant.findKeyGrant, listRevocations, readGenerations, ledger };
 }
 
 function relayOf({ config, log, metrics }: Platform): RelayService {

@@ -4,12 +4,18 @@
  * The client's address is `cf-connecting-ip`, which Cloudflare sets and strips from what the client sent. Without it
  * the caller is nobody in particular, except locally, where everybody is 127.0.0.1.
  */
+import { waitUntil } from 'cloudflare:workers';
 import {
+  type CallerFacts,
+  createAnalytics,
   createBrokenEdge,
   createEdge,
   createReporter,
+  createRequestLog,
+  type DataSet,
   DurableLimiter,
   type Edge,
+  listeners,
   MemoryLimiter,
   parseConfig,
 } from './index.ts';
@@ -23,8 +29,17 @@ export interface Bindings {
   /** A secret: `wrangler secret put SIGNING_KEYS --env production`. */
   readonly SIGNING_KEYS: string;
   readonly ENVIRONMENT: Environment;
+  /** Customers' tokens and Cloudflare Access, each group all or nothing; src/auth/config.ts says what they hold. */
+  readonly JWT_ISSUER?: string;
+  readonly JWT_AUDIENCE?: string;
+  readonly JWT_JWKS_URL?: string;
+  readonly JWT_TENANT_CLAIM?: string;
+  readonly ACCESS_TEAM_DOMAIN?: string;
+  readonly ACCESS_AUD?: string;
   /** Without it each isolate counts addresses by itself. */
   readonly RATE_LIMITER?: DurableObjectNamespace<RateLimiterObject>;
+  /** A data set of Analytics Engine; without it no data points are written. */
+  readonly ANALYTICS?: DataSet;
 }
 
 /** Bindings are the same for as long as an isolate lives, and so is what is made of them. */
@@ -39,14 +54,35 @@ function createWorkerEdge(bindings: Bindings): Edge {
   }
   const report = createReporter((line) => console.error(line), nowMs);
   const memory = new MemoryLimiter();
+  const { config } = reading;
+  const sampleRate = config.surface.logSampleRate;
+  const log = (line: string): void => console.log(line);
   return createEdge({
-    config: reading.config,
+    config,
     fetch: (url, request) => fetch(url, request),
     nowMs,
-    addresses: bindings.RATE_LIMITER ? new DurableLimiter(bindings.RATE_LIMITER, memory, report) : memory,
+    random: Math.random,
+    addresses: bindings.RATE_LIMITER ? new DurableLimiter(bindings.RATE_LIMITER, memory, report, waitUntil) : memory,
     plans: new MemoryLimiter(),
     report,
+    telemetry: listeners(
+      sampleRate === 0 ? null : createRequestLog({ log, sampleRate, nowMs, random: Math.random }),
+      bindings.ANALYTICS ? createAnalytics(bindings.ANALYTICS) : null,
+    ),
   });
+}
+
+/** https://developers.cloudflare.com/workers/runtime-apis/request/#incomingrequestcfproperties; `cf` is absent locally. */
+function factsOf(cf: IncomingRequestCfProperties | undefined): CallerFacts {
+  if (cf === undefined) return {};
+  const bots = cf.botManagement;
+  return {
+    botScore: bots?.score,
+    isVerifiedBot: bots?.verifiedBot,
+    asn: cf.asn,
+    country: cf.country,
+    colo: cf.colo,
+  };
 }
 
 export default {
@@ -54,6 +90,10 @@ export default {
     edge ??= createWorkerEdge(bindings);
     const vouched = request.headers.get('cf-connecting-ip');
     const clientAddress = vouched ?? (bindings.ENVIRONMENT === 'local' ? '127.0.0.1' : null);
-    return edge(request, { clientAddress, waitUntil: (work) => context.waitUntil(work) });
+    return edge(request, {
+      clientAddress,
+      waitUntil: (work) => context.waitUntil(work),
+      caller: () => factsOf(request.cf),
+    });
   },
 } satisfies ExportedHandler<Bindings>;

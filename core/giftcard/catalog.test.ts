@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { catalog, routes } from '@local-plus/contracts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { catalog, generationHeader, generations, internalPaths, routes } from '@local-plus/contracts';
 import {
   assertProblem,
   eventually,
@@ -11,6 +12,7 @@ import {
   operator,
   type SignedClient,
   TestStack,
+  theEdge,
 } from '../test/stack.ts';
 import { decodeCursor, encodeCursor } from './domain.ts';
 
@@ -80,6 +82,48 @@ describe('the catalog', () => {
     for (const bad of ['limit=0', 'limit=101', 'limit=x', 'limit=1&limit=1', 'page=2', 'cursor=%2f']) {
       assertProblem(await client.get(`/v1/catalog?${bad}`), 400, 'invalid_request');
     }
+  });
+
+  it('moves its generation with every item, in every process, and every answer says of which it is', async () => {
+    const told = async (each: SignedClient) =>
+      generations.parse((await each.get(internalPaths.generations, { caller: theEdge })).json).catalog;
+    const before = await told(client);
+    const key = randomUUID();
+    const item = catalog.catalogItem.parse((await publish('Moves it', key)).json);
+    const moved = await told(elsewhere);
+    assert.notEqual(moved, before);
+    for (const each of [client, elsewhere]) {
+      const page = await each.get('/v1/catalog', { caller: nobody });
+      assert.deepEqual([page.headers.get(generationHeader), await told(each)], [moved, moved]);
+      assert.ok(page.text.includes(item.id), 'nothing older than the generation it names');
+      assert.equal((await each.get(`/v1/catalog/${item.id}`)).headers.get(generationHeader), moved);
+    }
+    await publish('Moves it', key);
+    assertProblem(await publish('Other', key), 422, 'idempotency_key_reused');
+    assert.equal(await told(client), moved, 'a replay and a refusal change nothing');
+    assertProblem(await client.get(internalPaths.generations, { caller: nobody }), 403, 'forbidden');
+  });
+
+  it('is never older than the generation it names, while others publish', async () => {
+    const published: string[] = [];
+    const publishing = (async () => {
+      for (let index = 0; index < 20; index++) {
+        published.push(catalog.catalogItem.parse((await publish(`Raced ${index}`)).json).id);
+        // Ids of one millisecond have no order.
+        await pause(2);
+      }
+    })();
+    const newestUnder = new Map<string, string>();
+    while (published.length < 20) {
+      const known = published.at(-1);
+      const answer = await elsewhere.get('/v1/catalog?limit=1', { caller: nobody });
+      const [item] = page.parse(answer.json).data;
+      assert.ok(item && (known === undefined || item.id >= known), 'what was published before is there');
+      const generation = answer.headers.get(generationHeader) ?? '';
+      assert.ok(item.id >= (newestUnder.get(generation) ?? ''));
+      newestUnder.set(generation, item.id);
+    }
+    await publishing;
   });
 
   it('goes on when Redis is killed, stays right, and comes back', async () => {

@@ -1,11 +1,12 @@
 /**
- * The gift-card module; for now its public catalog. Owner of `catalog_items`.
+ * The gift-card module; for now its public catalog. Owner of `catalog_items` and `catalog_generation`.
  */
 import { catalog } from '@local-plus/contracts';
 import type { Handlers } from '../platform/http/index.ts';
 import type { Database } from '../platform/postgres/index.ts';
 import { type RedisLink, TwoLevelCache } from '../platform/redis/index.ts';
 import type { Log, Metrics } from '../platform/telemetry/index.ts';
+import { CatalogGeneration } from './generation.ts';
 import { type CatalogItems, catalogHandlers, loadCatalog } from './handler.ts';
 import { CatalogStore } from './store.ts';
 
@@ -26,9 +27,16 @@ export interface GiftcardOptions {
   };
 }
 
-export function createGiftcardModule(options: GiftcardOptions): { readonly handlers: Handlers } {
+export interface GiftcardModule {
+  readonly handlers: Handlers;
+  /** Of the catalog, as it is now. */
+  readonly catalogGeneration: () => Promise<string>;
+}
+
+export function createGiftcardModule(options: GiftcardOptions): GiftcardModule {
   const { database, redis, log, metrics, limits } = options;
   const store = new CatalogStore(database);
+  const generation = new CatalogGeneration(() => store.generation());
   const cache = new TwoLevelCache<CatalogItems>(
     {
       name: 'giftcard:catalog',
@@ -46,7 +54,10 @@ export function createGiftcardModule(options: GiftcardOptions): { readonly handl
     log,
     metrics,
   );
-  return { handlers: catalogHandlers({ store, cache, nowMs: Date.now }) };
+  return {
+    handlers: catalogHandlers({ store, generation, cache, nowMs: Date.now }),
+    catalogGeneration: () => generation.now(),
+  };
 }
 
 /** As they were written, member by member, so that an answer is the same text from every level. */

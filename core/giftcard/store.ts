@@ -1,5 +1,6 @@
 /**
- * The table `catalog_items`. SQL only.
+ * The tables `catalog_items` and `catalog_generation`. SQL only. Whatever changes an item moves the generation in the same
+ * statement.
  */
 import type { CatalogItemId, catalog } from '@local-plus/contracts';
 import { type Creation, type CreationKey, createOnce, type Database } from '../platform/postgres/index.ts';
@@ -17,10 +18,16 @@ export interface CatalogRow {
 
 const columns = `id, name, brand, currency, to_json(denominations) as denominations, status, created_at,
   encode(request_hash, 'hex') as request_hash`;
-const insertStatement = `insert into catalog_items
-  (creator, idempotency_key, request_hash, id, name, brand, currency, denominations)
-  values ($1, $2, decode($3, 'hex'), $4, $5, $6, $7, ($8::text[])::bigint[])
-  on conflict do nothing returning ${columns}`;
+const insertStatement = `with written as (
+    insert into catalog_items (creator, idempotency_key, request_hash, id, name, brand, currency, denominations)
+    values ($1, $2, decode($3, 'hex'), $4, $5, $6, $7, ($8::text[])::bigint[])
+    on conflict do nothing returning ${columns}
+  ), moved as (
+    update catalog_generation
+    set generation = greatest(generation + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint)
+    where exists (select from written)
+  ) select * from written`;
+const generationStatement = 'select generation from catalog_generation';
 const byKeyStatement = `select ${columns} from catalog_items where creator = $1 and idempotency_key = $2`;
 const byIdStatement = `select ${columns} from catalog_items where id = $1`;
 const newestStatement = `select ${columns} from catalog_items where status = 'published' order by id desc limit $1`;
@@ -46,6 +53,12 @@ export class CatalogStore {
       () => this.#database.write<CatalogRow>(insertStatement, values),
       () => this.#database.read<CatalogRow>(byKeyStatement, [creator, idempotencyKey]),
     );
+  }
+
+  async generation(): Promise<number> {
+    const [row] = await this.#database.read<{ generation: number }>(generationStatement);
+    if (row === undefined) throw new Error('catalog_generation has no row');
+    return row.generation;
   }
 
   async item(id: CatalogItemId): Promise<CatalogRow | null> {

@@ -2,7 +2,7 @@
  * Merchants, their keys and their programs. Pure.
  */
 import { hash } from 'node:crypto';
-import { type MerchantId, merchants, type ProgramId } from '@local-plus/contracts';
+import { type MerchantId, merchants, operatorSubject, type ProgramId } from '@local-plus/contracts';
 import type { ProgramRules } from './rules.ts';
 
 /** What others have to know of a program. It never changes. */
@@ -34,7 +34,7 @@ export function newApiKey(random: Buffer): NewApiKey {
 
 /** What the operator's token allows. */
 export const operatorGrant: merchants.KeyGrant = {
-  api_key_id: 'operator',
+  api_key_id: operatorSubject,
   merchant_id: null,
   scopes: ['admin'],
   requests_per_minute: OPERATOR_REQUESTS_PER_MINUTE,

@@ -25,6 +25,8 @@ export async function startServer(
     signingKeys: olderSigningKey === undefined ? [signingKey] : [signingKey, olderSigningKey],
     handlers,
     findKeyGrant: null,
+    listRevocations: null,
+    readGenerations: null,
     explain: () => null,
     readiness: () => ({ ok: true, reasons: [], parts: {} }),
     openapi: '{}',

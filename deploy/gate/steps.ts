@@ -73,8 +73,8 @@ export const suites = {
     name: 'tests-deno',
     runner: 'deno',
     include: ['contracts/**/*.test.ts', 'actors/**/*.test.ts', 'edge/**/*.test.ts'],
-    // These start workerd, which they do through Node.
-    exclude: ['**/*workerd*.test.ts', '**/*miniflare*.test.ts', 'edge/test/**', ...endToEndTests],
+    // These start workerd, which they do through Node, or are about Node itself.
+    exclude: ['**/*workerd*.test.ts', '**/*miniflare*.test.ts', 'edge/test/**', 'edge/node/**', ...endToEndTests],
     fileConcurrency: 1,
     testMs: limits.testMs,
     stepMs: limits.denoStepMs,

@@ -7,18 +7,32 @@
 import { allows, isUuid, parseIdempotencyKey, type Route, validateQuery } from '@local-plus/contracts';
 import { refuse, type Step } from './exchange.ts';
 
-/** 401 unless an API key vouches for the caller. */
+/** What a 401 asks for (RFC 6750 §3). */
+export const bearerChallenge = 'Bearer realm="local-plus"';
+
+/** 401 unless an API key or a token vouches for the caller. Why a token does not is not told. */
 export const requireCaller: Step = (exchange) =>
   exchange.grant === null
-    ? refuse(exchange, 'unauthenticated', { headers: { 'www-authenticate': 'Bearer realm="local-plus"' } })
+    ? refuse(exchange, 'unauthenticated', {
+        headers: {
+          'www-authenticate': exchange.hasBadToken ? `${bearerChallenge}, error="invalid_token"` : bearerChallenge,
+        },
+      })
     : undefined;
 
-/** 403 unless the key has the route's scope. */
+/** 403 unless the key, or the token, has the route's scope. */
 export function requireScope(route: Pick<Route, 'scope'>): Step {
-  return (exchange) =>
-    !allows(exchange.grant?.scopes ?? [], route.scope)
-      ? refuse(exchange, 'forbidden', { detail: `The API key lacks the scope ${route.scope}.` })
-      : undefined;
+  return (exchange) => {
+    const { grant } = exchange;
+    if (allows(grant?.scopes ?? [], route.scope)) return undefined;
+    if (grant?.policy !== 'customer') {
+      return refuse(exchange, 'forbidden', { detail: `The API key lacks the scope ${route.scope}.` });
+    }
+    return refuse(exchange, 'forbidden', {
+      detail: `The token lacks the scope ${route.scope}.`,
+      headers: { 'www-authenticate': `${bearerChallenge}, error="insufficient_scope", scope="${route.scope}"` },
+    });
+  };
 }
 
 /** Every id in a path is a UUID: what is none cannot exist, and the origin need not be asked. */

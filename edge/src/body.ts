@@ -4,7 +4,7 @@
  *
  * The bytes go on exactly as they came: core reads them again, and the signature covers them.
  */
-import { limits, type Route, readJson, validate } from '@local-plus/contracts';
+import { bodyRules, bulk, limits, type Route, readJson, validate } from '@local-plus/contracts';
 import { refuse, type Step } from './exchange.ts';
 
 export function readBody(route: Pick<Route, 'body'>): Step {
@@ -25,7 +25,30 @@ export function readBody(route: Pick<Route, 'body'>): Step {
   };
 }
 
-/** All of the stream, or null as soon as it is longer than `bytesMax`; the rest is then not read. */
+/**
+ * Reads a body of lines, and cuts it: UTF-8, not too many, none too long. What stands in them is core's to judge, line by
+ * line; here they are only counted, for the plan of the key.
+ */
+export function readLines(route: Pick<Route, 'format'>): Step {
+  const { bytesMax } = bodyRules[route.format ?? 'json'];
+  return async (exchange) => {
+    const bytes = await readBounded(exchange.request.body, bytesMax);
+    if (bytes === null) return refuse(exchange, 'payload_too_large');
+    const cut = bulk.cutLines(bytes);
+    if (!cut.ok) return refuse(exchange, cut.code, cut);
+    exchange.body = bytes;
+    exchange.costsRequests = Math.ceil(cut.lines.length / limits.bulkLinesPerRequest);
+    return undefined;
+  };
+}
+
+/** A body that ended before its end, or whose chunks are none (RFC 9112 §7.1, §8): the caller's doing, or its absence. */
+export class BrokenBody extends Error {}
+
+/**
+ * All of the stream, or null as soon as it is longer than `bytesMax`; the rest is then not read. Throws
+ * {@link BrokenBody}.
+ */
 export async function readBounded(
   stream: ReadableStream | null,
   bytesMax: number,
@@ -35,7 +58,7 @@ export async function readBounded(
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   for (;;) {
-    const { value } = (await reader.read()) as { readonly value?: Uint8Array<ArrayBuffer> };
+    const { value } = await readPiece(reader);
     if (value === undefined) break;
     length += value.length;
     if (length > bytesMax) {
@@ -46,6 +69,14 @@ export async function readBounded(
   }
   const [only] = chunks;
   return chunks.length === 1 && only ? only : join(chunks, length);
+}
+
+async function readPiece(reader: ReadableStreamDefaultReader): Promise<{ readonly value?: Uint8Array<ArrayBuffer> }> {
+  try {
+    return (await reader.read()) as { readonly value?: Uint8Array<ArrayBuffer> };
+  } catch (cause) {
+    throw new BrokenBody('the body broke off', { cause });
+  }
 }
 
 function join(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {

@@ -45,3 +45,52 @@ describe('the configuration', () => {
     it(`refuses ${name}`, () => assert.match(faults({ ...good, ...change }), expected));
   }
 });
+
+describe('whose tokens are believed', () => {
+  const jwt = { JWT_ISSUER: 'https://id.example/', JWT_AUDIENCE: 'api', JWT_JWKS_URL: 'https://id.example/jwks' };
+  const access = { ACCESS_TEAM_DOMAIN: 'team.cloudflareaccess.com', ACCESS_AUD: 'a1b2' };
+
+  it('is nobody’s by default, and what is configured', () => {
+    const nobody = parseConfig({ ...good, JWT_ISSUER: '', ACCESS_AUD: '' });
+    assert.ok(nobody.ok);
+    assert.deepEqual([nobody.config.tokens, nobody.config.access], [null, null]);
+    const reading = parseConfig({ ...good, ...jwt, ...access });
+    assert.ok(reading.ok);
+    const [issuer, audience, jwksUrl] = [jwt.JWT_ISSUER, jwt.JWT_AUDIENCE, jwt.JWT_JWKS_URL];
+    assert.deepEqual(reading.config.tokens, { issuer, audience, jwksUrl, tenantClaim: 'merchant_id' });
+    assert.deepEqual(reading.config.access, {
+      issuer: 'https://team.cloudflareaccess.com',
+      audience: 'a1b2',
+      jwksUrl: 'https://team.cloudflareaccess.com/cdn-cgi/access/certs',
+    });
+  });
+
+  it('is a fault when half of a group is there, and all faults come at once', () => {
+    assert.match(faults({ ...good, JWT_ISSUER: 'a' }), /JWT_AUDIENCE is missing.*JWT_JWKS_URL is missing/);
+    assert.match(faults({ ...good, JWT_TENANT_CLAIM: 'tenant' }), /JWT_ISSUER is missing/);
+    assert.match(
+      faults({ ...good, ORIGIN_URL: 'x', JWT_ISSUER: 'a', ACCESS_AUD: 'a' }),
+      /ORIGIN_URL.*JWT_AUDIENCE.*ACCESS_TEAM_DOMAIN/,
+    );
+  });
+
+  const wrong: readonly (readonly [string, Record<string, unknown>, RegExp])[] = [
+    ['an issuer with a space', { JWT_ISSUER: 'a b' }, /JWT_ISSUER/],
+    ['a long audience', { JWT_AUDIENCE: 'a'.repeat(256) }, /JWT_AUDIENCE/],
+    ['keys that are no URL', { JWT_JWKS_URL: 'jwks' }, /JWT_JWKS_URL/],
+    ['keys in a file', { JWT_JWKS_URL: 'file:///jwks' }, /JWT_JWKS_URL/],
+    ['credentials', { JWT_JWKS_URL: 'https://a:b@id.example/jwks' }, /credentials/],
+    ['a claim that is taken', { JWT_TENANT_CLAIM: 'sub' }, /JWT_TENANT_CLAIM/],
+    ['a team that is a URL', { ACCESS_TEAM_DOMAIN: 'https://team.example' }, /ACCESS_TEAM_DOMAIN/],
+    ['a team with a path', { ACCESS_TEAM_DOMAIN: 'team.example/x' }, /ACCESS_TEAM_DOMAIN/],
+  ];
+  for (const [name, change, expected] of wrong) {
+    it(`refuses ${name}`, () => assert.match(faults({ ...good, ...jwt, ...access, ...change }), expected));
+  }
+
+  it('refuses keys over plain http outside', () => {
+    const plain = { ...good, ...jwt, JWT_JWKS_URL: 'http://id.example/jwks' };
+    assert.equal(faults(plain), 'ok');
+    assert.match(faults({ ...plain, ORIGIN_URL: 'https://core', ENVIRONMENT: 'dev' }), /JWT_JWKS_URL/);
+  });
+});

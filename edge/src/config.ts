@@ -5,18 +5,23 @@
  * - `SIGNING_KEYS` (secret): `k2:<base64url>,k1:<base64url>`, 32 bytes or more each; the first signs.
  * - `ENVIRONMENT`: local, dev, staging or production.
  *
+ * The optional rest stands in surface-config.ts (what the world sees) and auth/config.ts (whose tokens are believed).
+ *
  * Faults never contain a value of a secret.
  */
 import { parseSigningKeys, type SigningKey } from '@local-plus/contracts';
+import { type IdentityConfig, parseIdentity } from './auth/config.ts';
+import { parseSurface, type SurfaceConfig } from './surface-config.ts';
 
 export const environments = ['local', 'dev', 'staging', 'production'] as const;
 export type Environment = (typeof environments)[number];
 
-export interface Config {
+export interface Config extends IdentityConfig {
   /** Scheme and authority, no slash at the end. */
   readonly originUrl: string;
   readonly signingKeys: readonly [SigningKey, ...SigningKey[]];
   readonly environment: Environment;
+  readonly surface: SurfaceConfig;
 }
 
 export type ConfigReading =
@@ -28,8 +33,12 @@ export function parseConfig(bindings: Readonly<Record<string, unknown>>): Config
   const environment = parseEnvironment(bindings['ENVIRONMENT'], faults);
   const originUrl = parseOriginUrl(bindings['ORIGIN_URL'], environment, faults);
   const signingKeys = parseKeys(bindings['SIGNING_KEYS'], faults);
-  if (environment === null || originUrl === null || signingKeys === null) return { ok: false, faults };
-  return { ok: true, config: { originUrl, signingKeys, environment } };
+  const identity = parseIdentity(bindings, environment === 'local', faults);
+  const surface = parseSurface(bindings, environment === 'local', faults);
+  if (environment === null || originUrl === null || signingKeys === null || faults.length > 0) {
+    return { ok: false, faults };
+  }
+  return { ok: true, config: { originUrl, signingKeys, environment, surface, ...identity } };
 }
 
 function parseEnvironment(value: unknown, faults: string[]): Environment | null {

@@ -14,7 +14,7 @@ import {
   type RequestId,
 } from '@local-plus/contracts';
 import type { Take } from './limiting/limiter.ts';
-import type { RequestInfo } from './ports.ts';
+import type { EdgeRequest, RequestInfo } from './ports.ts';
 
 export interface Answer {
   readonly status: number;
@@ -25,8 +25,22 @@ export interface Answer {
 
 export type Step = (exchange: Exchange) => Answer | undefined | Promise<Answer | undefined>;
 
+/** What vouches for the caller, and what it allows. */
+export interface Grant {
+  /** On whose plan it counts: an API key's, or a customer's who has a token. */
+  readonly policy: 'key' | 'customer';
+  /** The API key's id, or the token's `sub`. */
+  readonly subject: string;
+  /** null: the operator. */
+  readonly merchantId: string | null;
+  readonly scopes: readonly merchants.Scope[];
+  readonly requestsPerMinute: number;
+  /** Names the plan's counter. */
+  readonly planKey: string;
+}
+
 export class Exchange {
-  readonly request: Request;
+  readonly request: EdgeRequest;
   readonly info: RequestInfo;
   readonly startedAtMs: number;
   readonly requestId: RequestId;
@@ -37,18 +51,28 @@ export class Exchange {
   /** Without the question mark. */
   query = '';
   params: Readonly<Record<string, string>> = {};
+  /** The route's id, or the machine path; `none` while there is none. */
+  routeId = 'none';
+  /** The code of the edge's own refusal. */
+  refusedWith: ProblemCode | null = null;
   /** The caller's address in canonical form; `-` when unknown. */
   readonly clientIp: string;
-  /** Whose API key vouches for the request; null: nobody's. */
-  grant: merchants.KeyGrant | null = null;
+  /** What vouches for the request; null: nothing. */
+  grant: Grant | null = null;
+  /** It came with a token that is none, or none any more. */
+  hasBadToken = false;
   /** What the limiter said, and of which policy. */
-  counted: { readonly policy: 'address' | 'key'; readonly limit: number; readonly take: Take } | null = null;
+  counted: { readonly policy: 'address' | Grant['policy']; readonly limit: number; readonly take: Take } | null = null;
   idempotencyKey: IdempotencyKey | null = null;
+  /** As how many requests of its plan it counts. */
+  costsRequests = 1;
+  /** How long it waited for the origin's answer to begin. */
+  originMs = 0;
   /** Exactly as received; null: the request has none. */
   body: Uint8Array<ArrayBuffer> | null = null;
 
   constructor(
-    request: Request,
+    request: EdgeRequest,
     info: RequestInfo,
     found: { startedAtMs: number; requestId: RequestId; traceparent: string; clientIp: string },
   ) {
@@ -69,6 +93,7 @@ export interface Refusal {
 
 /** A problem document (RFC 9457) as the answer; the table in contracts has the status and the words. */
 export function refuse(exchange: Exchange, code: ProblemCode, refusal: Refusal = {}): Answer {
+  exchange.refusedWith = code;
   const document = problem(code, exchange.requestId, refusal.detail, refusal.errors);
   return {
     status: document.status,

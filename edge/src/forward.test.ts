@@ -8,11 +8,13 @@ import {
   earn,
   earnPath,
   grant,
+  jsonResponse,
   merchantId,
   problemResponse,
   told,
   walletId,
 } from '../test/stage.ts';
+import { edgeLimits } from './limits.ts';
 
 const balance = `/v1/wallets/${walletId}/balance`;
 
@@ -63,6 +65,70 @@ describe('what reaches the origin', () => {
     assert.equal(stage.asked.length, 1);
   });
 
+  it('is asked once more for a read whose connection failed, signed anew, and no third time', async () => {
+    const stage = await createStage();
+    await stage.ask(balance, { headers: authorized });
+    const before = stage.asked.length;
+    let fails = 1;
+    stage.answer(() => (fails-- > 0 ? Promise.reject(new TypeError('connection lost')) : jsonResponse(200, {})));
+    assert.equal(await told(await stage.ask(balance, { headers: authorized })), '200');
+    const nonces = stage.asked.slice(before).map(({ headers }) => parseContext(headers['lp-context'] ?? '')?.nonce);
+    assert.deepEqual([nonces.length, new Set(nonces).size], [2, 2]);
+    fails = 2;
+    assert.equal((await stage.ask(balance, { method: 'HEAD', headers: authorized })).status, 503);
+    assert.equal(stage.asked.length, before + 4);
+  });
+
+  it('is not asked once more when there was an answer, or no time is left', async () => {
+    const stage = await createStage();
+    await stage.ask(balance, { headers: authorized });
+    const before = stage.asked.length;
+    stage.answer(() => new Response('bad gateway', { status: 502 }));
+    assert.equal(await told(await stage.ask(balance, { headers: authorized })), '502 bad_gateway');
+    stage.answer(() => {
+      stage.passMs(limits.requestBudgetMs - edgeLimits.retryBudgetMsMin + 1);
+      return Promise.reject(new TypeError('connection lost'));
+    });
+    assert.equal(await told(await stage.ask(balance, { headers: authorized })), '503 unavailable');
+    assert.equal(stage.asked.length, before + 2);
+  });
+
+  it('has less time when it is asked once more', async () => {
+    const stage = await createStage();
+    stage.answer(() => {
+      stage.passMs(2_000);
+      return Promise.reject(new TypeError('connection lost'));
+    });
+    await stage.ask(balance, { headers: authorized });
+    const budgets = stage.asked.map(({ headers }) => parseContext(headers['lp-context'] ?? '')?.budgetMs);
+    assert.deepEqual(budgets, [limits.requestBudgetMs, limits.requestBudgetMs - 2_000]);
+  });
+
+  it('carries no tracestate: nobody behind reads it', async () => {
+    const stage = await createStage();
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    await stage.ask(balance, { headers: { ...authorized, traceparent, tracestate: 'congo=t61rcWkgMzE' } });
+    assert.deepEqual(
+      [stage.asked[0]?.headers['traceparent'], stage.asked[0]?.headers['tracestate']],
+      [traceparent, undefined],
+    );
+  });
+
+  for (const connection of ['close, Idempotency-Key', 'authorization', 'x,traceparent']) {
+    it(`is nothing when Connection names a field of ours: ${connection}`, async () => {
+      const stage = await createStage();
+      assert.equal(await told(await stage.ask(earnPath, earn('{"amount":5}', { connection }))), '400 invalid_request');
+      assert.deepEqual(stage.asked, []);
+    });
+  }
+
+  it('has none of the fields of one connection (RFC 9110 §7.6.1)', async () => {
+    const stage = await createStage();
+    const hop = { connection: 'close, x-own', 'x-own': 'a', te: 'trailers', 'keep-alive': 'timeout=5', upgrade: 'h2c' };
+    assert.equal((await stage.ask(earnPath, earn('{"amount":5}', hop))).status, 201);
+    for (const name of Object.keys(hop)) assert.equal(stage.asked[0]?.headers[name], undefined, name);
+  });
+
   it('is a HEAD where the caller asks HEAD', async () => {
     const stage = await createStage();
     stage.answer(() => new Response(null, { headers: { 'content-type': 'application/json' } }));
@@ -94,6 +160,29 @@ describe('what comes back', () => {
     for (const name of ['set-cookie', 'server', 'x-internal']) assert.equal(answer.headers.get(name), null);
     assert.equal(answer.headers.get('cache-control'), 'no-store');
     assert.match(answer.headers.get('ratelimit') ?? '', /^"key";r=999;t=\d+$/);
+  });
+
+  it('is nothing that the origin calls hop-by-hop', async () => {
+    const stage = await createStage();
+    const headers = { connection: 'close, ETag', etag: '"e"', 'keep-alive': 'timeout=5', location: '/v1/x' };
+    stage.answer(() => new Response('{}', { status: 201, headers }));
+    const answer = await stage.ask(earnPath, earn());
+    for (const name of ['etag', 'connection', 'keep-alive']) assert.equal(answer.headers.get(name), null, name);
+    assert.equal(answer.headers.get('location'), '/v1/x');
+  });
+
+  it('says where its time went', async () => {
+    const stage = await createStage();
+    stage.answer(() => {
+      stage.passMs(40);
+      return jsonResponse(200, {});
+    });
+    const timing = async (target: string, init: RequestInit = {}) =>
+      (await stage.ask(target, init)).headers.get('server-timing');
+    assert.equal(await timing(balance, { headers: authorized }), 'edge;dur=0, origin;dur=40');
+    assert.equal(await timing('/v1/catalog'), 'edge;dur=0, origin;dur=40, cache;desc=miss');
+    assert.equal(await timing('/v1/catalog'), 'edge;dur=0, cache;desc=hit');
+    assert.equal(await timing('/healthz'), 'edge;dur=0');
   });
 
   for (const [status, code] of [
@@ -143,6 +232,43 @@ describe('what comes back', () => {
     assert.equal(answer.headers.get('retry-after'), '1');
     assert.equal(await told(answer), '503 unavailable');
     assert.deepEqual(stage.troubles, ['origin_away']);
+  });
+
+  it('is 503 at once, without asking, while the origin is away; one request finds out when it is back', async () => {
+    const stage = await createStage();
+    await stage.ask(balance, { headers: authorized });
+    stage.answer(() => Promise.reject(new TypeError('connection refused')));
+    const before = stage.asked.length;
+    const { failuresMin, backOffMsMin } = edgeLimits.circuit;
+    for (let count = 0; count < failuresMin + 3; count++) await stage.ask(earnPath, earn());
+    assert.equal(stage.asked.length, before + failuresMin);
+    assert.ok(stage.troubles.includes('circuit_open'));
+    const refused = await stage.ask(earnPath, earn());
+    assert.equal(refused.headers.get('retry-after'), '1');
+    assert.equal(await told(refused), '503 unavailable');
+    stage.passMs(backOffMsMin);
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    const { promise: probing, resolve: probes } = Promise.withResolvers<void>();
+    stage.answer(async () => {
+      probes();
+      await held;
+      return jsonResponse(201, {});
+    });
+    const probe = stage.ask(earnPath, earn());
+    await probing;
+    const others = await Promise.all([stage.ask(earnPath, earn()), stage.ask(balance, { headers: authorized })]);
+    assert.deepEqual(await Promise.all(others.map(told)), ['503 unavailable', '503 unavailable']);
+    release();
+    assert.equal(await told(await probe), '201');
+    assert.equal(await told(await stage.ask(earnPath, earn())), '201');
+    assert.equal(stage.asked.length, before + failuresMin + 2);
+  });
+
+  it('does not count what core refuses as its absence', async () => {
+    const stage = await createStage();
+    stage.answer(() => problemResponse(503, 'unavailable'));
+    for (let count = 0; count < 20; count++) await stage.ask(earnPath, earn());
+    assert.equal(stage.asked.length, 20);
   });
 
   it('is 504 when the budget is used up', async () => {

@@ -5,6 +5,7 @@ import type { Exchange } from './exchange.ts';
 import { framing } from './framing.ts';
 
 const post = framing({ method: 'POST', body: wallets.post });
+const lines = framing({ method: 'POST', body: wallets.post, format: 'ndjson' });
 const bare = framing({ method: 'POST', body: null });
 const get = framing({ method: 'GET', body: null });
 
@@ -28,6 +29,16 @@ const cases: readonly (readonly [string, typeof post, Record<string, string>, un
   ['two types', post, { [type]: 'application/json, application/json' }, {}, '415 unsupported_media_type'],
   ['another type', post, { [type]: 'text/plain' }, {}, '415 unsupported_media_type'],
   ['a longer type', post, { [type]: 'application/json-patch' }, {}, '415 unsupported_media_type'],
+  ['lines', lines, { [type]: 'application/x-ndjson; charset=utf-8' }, {}, 'ok'],
+  ['lines that are not said to be', lines, { [type]: 'application/json' }, {}, '415 unsupported_media_type'],
+  ['the most lines', lines, { [type]: 'application/x-ndjson', 'content-length': `${limits.bulkBytesMax}` }, {}, 'ok'],
+  [
+    'lines that are too large',
+    lines,
+    { [type]: 'application/x-ndjson', 'content-length': `${limits.bulkBytesMax + 1}` },
+    {},
+    '413 payload_too_large',
+  ],
   ['the largest', post, { [type]: 'application/json', 'content-length': `${limits.bodyBytesMax}` }, {}, 'ok'],
   [
     'one too large',

@@ -51,18 +51,24 @@ describe('look-ups under way', () => {
     const cache = new KeyCache();
     const { promise, resolve } = Promise.withResolvers<Verdict>();
     const started = cache.start('d', 0, () => promise);
-    assert.equal(cache.inFlight('d', flightMs - 1), started);
+    const joined = cache.join('d', flightMs - 1);
     resolve(granted);
-    await started;
-    assert.equal(cache.inFlight('d', 1), null);
+    assert.deepEqual([await started, await joined], [granted, granted]);
+    assert.equal(cache.join('d', 1), null);
     cache.start('d', 100_000, () => new Promise(() => undefined));
-    assert.equal(cache.inFlight('d', 100_000 + flightMs), null);
+    assert.ok(cache.isUnderWay('d', 100_000 + flightMs - 1));
+    assert.equal(cache.join('d', 100_000 + flightMs), null);
   });
 
   it('that fail leave nothing behind', async () => {
     const cache = new KeyCache();
-    await assert.rejects(async () => cache.start('d', 0, async () => Promise.reject(new Error('a bug'))));
-    assert.equal(cache.inFlight('d', 0), null);
+    const { promise, reject } = Promise.withResolvers<Verdict>();
+    const started = cache.start('d', 0, () => promise);
+    const joined = cache.join('d', 0);
+    reject(new Error('a bug'));
+    await assert.rejects(async () => started);
+    assert.deepEqual(await joined, { kind: 'away' });
+    assert.equal(cache.join('d', 0), null);
     assert.equal(cache.known('d', 0), null);
   });
 

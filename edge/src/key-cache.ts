@@ -4,13 +4,14 @@
  * K1  A grant is used at most `keyServedMs` after core was asked; from `keyFreshMs` on a look-up runs behind. So a
  *     revoked key that is in use is refused within about `keyFreshMs`, an idle one within `keyServedMs`.
  * K2  At most one look-up per key is in flight. One that never ends (its request's context died) is given up after
- *     `flightMs`, and the next caller starts anew.
+ *     `flightMs`, and the next caller starts anew. Verdicts cross between requests, promises do not (cache/flights.ts).
  * K3  Everything is bounded, and refusals have a cache of their own: made-up keys push out no real one.
  *
  * Must not know: HTTP, and where verdicts come from.
  */
 import type { merchants } from '@local-plus/contracts';
 import { LRUCache } from 'lru-cache';
+import { Flights } from './cache/flights.ts';
 import type { Take } from './limiting/limiter.ts';
 import { edgeLimits } from './limits.ts';
 
@@ -24,18 +25,17 @@ export type Verdict =
 
 export type Known = { readonly grant: merchants.KeyGrant; readonly isFresh: boolean } | 'refused' | null;
 
-interface Flight {
-  readonly startedAtMs: number;
-  readonly verdict: Promise<Verdict>;
-}
-
 /** The longest a look-up takes: an address token first, then the origin. */
 export const flightMs = edgeLimits.counterBudgetMs + edgeLimits.lookUpBudgetMs;
 
 export class KeyCache {
   readonly #granted = new LRUCache<string, { grant: merchants.KeyGrant; sinceMs: number }>({ max: edgeLimits.keysMax });
   readonly #refused = new LRUCache<string, { sinceMs: number }>({ max: edgeLimits.keysRefusedMax });
-  readonly #flights = new Map<string, Flight>();
+  readonly #flights = new Flights<Verdict>({
+    flightMs,
+    flightsMax: edgeLimits.lookUpsMax,
+    followersMax: edgeLimits.lookUpFollowersMax,
+  });
 
   /** What may be used without asking. */
   known(digest: string, nowMs: number): Known {
@@ -47,28 +47,33 @@ export class KeyCache {
     return refused && nowMs - refused.sinceMs < edgeLimits.keyRefusedMs ? 'refused' : null;
   }
 
-  /** The look-up of this key that is under way. */
-  inFlight(digest: string, nowMs: number): Promise<Verdict> | null {
-    const flight = this.#flights.get(digest);
-    if (!flight) return null;
-    if (nowMs - flight.startedAtMs < flightMs) return flight.verdict;
-    this.#flights.delete(digest);
-    return null;
+  isUnderWay(digest: string, nowMs: number): boolean {
+    return this.#flights.isUnderWay(digest, nowMs);
+  }
+
+  /** Waits for the look-up of this key that is under way; `away` when it is lost, or too many wait. Null: there is none. */
+  join(digest: string, nowMs: number): Promise<Verdict> | null {
+    if (!this.isUnderWay(digest, nowMs)) return null;
+    const boarding = this.#flights.board(digest, nowMs);
+    return boarding.role === 'follower' ? landed(boarding.wait(flightMs)) : Promise.resolve({ kind: 'away' });
   }
 
   /** Starts a look-up and keeps what it finds. Null: too many are under way. */
   start(digest: string, nowMs: number, lookUp: () => Promise<Verdict>): Promise<Verdict> | null {
-    if (this.#flights.size >= edgeLimits.lookUpsMax) this.#dropLost(nowMs);
-    if (this.#flights.size >= edgeLimits.lookUpsMax) return null;
-    const verdict = this.#land(digest, nowMs, lookUp);
-    this.#flights.set(digest, { startedAtMs: nowMs, verdict });
-    return verdict;
+    const boarding = this.#flights.lead(digest, nowMs);
+    return boarding.role === 'leader' ? this.#look(digest, nowMs, lookUp, boarding.land) : null;
   }
 
   /** Ages count from before core was asked, so that K1 holds however slow the answer was. */
-  async #land(digest: string, sinceMs: number, lookUp: () => Promise<Verdict>): Promise<Verdict> {
+  async #look(
+    digest: string,
+    sinceMs: number,
+    lookUp: () => Promise<Verdict>,
+    land: (verdict: Verdict | null) => void,
+  ): Promise<Verdict> {
+    let verdict: Verdict | null = null;
     try {
-      const verdict = await lookUp();
+      verdict = await lookUp();
       if (verdict.kind === 'granted') {
         this.#granted.set(digest, { grant: verdict.grant, sinceMs });
         this.#refused.delete(digest);
@@ -78,13 +83,11 @@ export class KeyCache {
       }
       return verdict;
     } finally {
-      if (this.#flights.get(digest)?.startedAtMs === sinceMs) this.#flights.delete(digest);
+      land(verdict);
     }
   }
+}
 
-  #dropLost(nowMs: number): void {
-    for (const [digest, flight] of this.#flights) {
-      if (nowMs - flight.startedAtMs >= flightMs) this.#flights.delete(digest);
-    }
-  }
+async function landed(verdict: Promise<Verdict | null>): Promise<Verdict> {
+  return (await verdict) ?? { kind: 'away' };
 }

@@ -29,14 +29,68 @@ export const edgeLimits = {
   keysMax: 10_000,
   keysRefusedMax: 10_000,
   lookUpsMax: 1_000,
+  /** Who waits for one look-up. */
+  lookUpFollowersMax: 10_000,
   lookUpBudgetMs: 3_000,
+
+  /** A JWT, and how far ahead of our clock the times in it may begin. */
+  tokenBytesMax: 8 * 1024,
+  clockSkewMs: 60_000,
+  /** Verified tokens that are remembered. */
+  tokensMax: 10_000,
+  /** An issuer's keys: younger than this they are used as they are, … */
+  jwksFreshMs: 600_000,
+  /** … up to this they are still used, while the issuer is asked behind. */
+  jwksServedMs: 3_600_000,
+  /** At most this often an issuer is asked because of a key that is not there, … */
+  jwksUnknownMs: 30_000,
+  /** … and because of its keys' age. */
+  jwksRetryMs: 1_000,
+  jwksBudgetMs: 2_000,
+  jwksBytesMax: 64 * 1024,
+  jwksKeysMax: 32,
+  /** The list of revocations: younger than this it is used as it is, … */
+  revocationsFreshMs: 2_000,
+  /** … up to this it is used while core is asked behind, then only once core was asked, … */
+  revocationsWaitMs: 10_000,
+  /** … and past this, core being away, not at all: no token is accepted. */
+  revocationsServedMs: 60_000,
+  revocationsRetryMs: 1_000,
+  /** When a reading of the list is given up. */
+  revocationsReadMs: 9_000,
+  revocationsMax: 100_000,
+  /** Pages of one reading: all that can be held, and one more. */
+  revocationPagesMax: 21,
 
   cacheEntriesMax: 1_000,
   cacheBytesMax: 8 * 1024 * 1024,
   /** A larger answer is passed on, and not kept. */
   cacheBodyBytesMax: 512 * 1024,
-  /** How long past its time a public answer is served while the origin is away. */
-  cacheStaleMs: 60_000,
+  /** Past its time a public answer is served while one request fetches it anew, and while the origin is away. */
+  cacheRevalidateMs: 30_000,
+  cacheErrorMs: 600_000,
+  /** How long an answer is good when core says no generation, and how long others may keep any. */
+  cacheAloneMs: 10_000,
+  cacheClientS: 10,
+  cacheFlightsMax: 1_000,
+  cacheFollowersMax: 1_000,
+  /** Core is asked for its generations at most once in this time, for so long, … */
+  generationEveryMs: 1_000,
+  generationBudgetMs: 1_000,
+  /** … and what was not confirmed for this long is not served without a question. */
+  generationTrustMs: 2_000,
+
+  /** The circuit before the origin (circuit.ts). */
+  circuit: {
+    windowMs: 10_000,
+    failuresMin: 5,
+    inRowMin: 8,
+    backOffMsMin: 500,
+    backOffMsMax: 5_000,
+    probeMs: wire.requestBudgetMs,
+  },
+  /** A read is not sent again with less time than this. */
+  retryBudgetMsMin: 100,
 
   /** `/readyz` asks the origin at most once in this time. */
   readyMemoMs: 1_000,
@@ -44,6 +98,15 @@ export const edgeLimits = {
 
   /** What a caller is asked to wait when the origin cannot be reached. */
   awayRetryAfterS: 1,
+  /** How long a browser may go by one preflight, and how many origins may be listed. */
+  corsMaxAgeS: 600,
+  corsOriginsMax: 100,
+  /** How long security.txt may be kept by others, and for how many days it speaks (RFC 9116 §2.5.5: less than a year). */
+  securityTxtMaxAgeS: 86_400,
+  securityTxtDays: 180,
+  /** Lines of one isolate about requests; past them they are counted. */
+  logLinesPerSecondMax: 200,
+  metricSeriesMax: 4_096,
   /** One kind of trouble is logged at most once in this time, with its count. */
   reportEveryMs: 10_000,
 } as const;
@@ -56,3 +119,20 @@ if (edgeLimits.lookUpBudgetMs + edgeLimits.counterBudgetMs >= wire.requestBudget
   throw new Error('limits: a key must be known while there is still time to use it');
 }
 if (edgeLimits.cacheBodyBytesMax > edgeLimits.cacheBytesMax) throw new Error('limits: one answer must fit the cache');
+if (edgeLimits.cacheRevalidateMs > edgeLimits.cacheErrorMs) {
+  throw new Error('limits: what is served while it is fetched is served in place of an error, too');
+}
+if (edgeLimits.generationEveryMs >= edgeLimits.generationTrustMs) {
+  throw new Error('limits: what is used all the time is confirmed in time');
+}
+if (edgeLimits.jwksFreshMs >= edgeLimits.jwksServedMs) throw new Error('limits: keys are fresh before they are stale');
+if (2 * edgeLimits.jwksBudgetMs + edgeLimits.counterBudgetMs + edgeLimits.lookUpBudgetMs >= wire.requestBudgetMs) {
+  throw new Error('limits: a token must be known while there is still time to use it');
+}
+if (edgeLimits.revocationPagesMax * wire.revocationRowsMax <= edgeLimits.revocationsMax) {
+  throw new Error('limits: one reading must come to the end of the list');
+}
+const { revocationsFreshMs, revocationsWaitMs, revocationsServedMs } = edgeLimits;
+if (revocationsFreshMs >= revocationsWaitMs || revocationsWaitMs >= revocationsServedMs) {
+  throw new Error('limits: revocations are fresh, then read behind, then waited for');
+}

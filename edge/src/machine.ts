@@ -5,12 +5,12 @@
  * not counted, so that a probe is never refused by a limit. `/openapi.json` is the contracts' document, bundled.
  */
 import openapi from '@local-plus/contracts/openapi.json' with { type: 'json' };
-import { base64Url, bytesOf, sha256 } from './encoding.ts';
+import { matchesEtag, strongEtag } from './cache/validators.ts';
+import { bytesOf } from './encoding.ts';
 import { type Answer, type Exchange, refuse, type Step } from './exchange.ts';
 import { ownCall } from './forward.ts';
 import { edgeLimits } from './limits.ts';
 import type { Origin } from './origin.ts';
-import { matchesEtag } from './public-cache.ts';
 
 const OPENAPI_MAX_AGE_S = 300;
 
@@ -51,7 +51,7 @@ export function answerOpenapi(): Step {
 
 async function publish(): Promise<{ body: Uint8Array<ArrayBuffer>; etag: string }> {
   const body = bytesOf(JSON.stringify(openapi));
-  return { body, etag: `"${base64Url(await sha256(body))}"` };
+  return { body, etag: await strongEtag(body) };
 }
 
 function json(body: string): Answer {

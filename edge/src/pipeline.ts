@@ -1,19 +1,24 @@
 /**
  * Which steps a route has, in their order: derived from its row in the contracts' table, never written by hand.
  *
- *     framing → who and how often → scope → ids → Idempotency-Key → query, body → cache or origin
+ *     framing → who and how often → bot policy → Access, on the operator's → scope → ids → Idempotency-Key → query, body (lines: how many) → cache or origin
  */
 import { type Route, validateQuery } from '@local-plus/contracts';
 import { requireCaller, requireIdempotencyKey, requireIds, requireQuery, requireScope } from './access.ts';
 import { Admission } from './admission.ts';
-import { readBody } from './body.ts';
+import { requireAccess } from './auth/cloudflare-access.ts';
+import { JwtVerifier } from './auth/verifier.ts';
+import { readBody, readLines } from './body.ts';
+import { botSteps } from './bots.ts';
 import { refuse, type Step } from './exchange.ts';
 import { forward } from './forward.ts';
 import { framing } from './framing.ts';
+import { refuseHopByHop } from './hop-by-hop.ts';
 import { answerAlive, answerOpenapi, answerReady } from './machine.ts';
 import { Origin } from './origin.ts';
 import type { Ports } from './ports.ts';
 import { PublicCache } from './public-cache.ts';
+import { answerSecurityTxt, securityTxtPath } from './security-txt.ts';
 
 export interface Pipelines {
   readonly stepsOf: (route: Route) => readonly Step[];
@@ -25,29 +30,43 @@ export function createPipelines(ports: Ports): Pipelines {
   const origin = new Origin(ports);
   const admission = new Admission(ports, origin);
   const cache = new PublicCache(ports, origin);
-  const toOrigin = forward(origin, ports.nowMs);
+  const { bots, securityTxt } = ports.config.surface;
+  const { access } = ports.config;
+  const accessSteps = access === null ? [] : [requireAccess(new JwtVerifier(access, ports))];
   const get = framing({ method: 'GET', body: null });
   return {
     stepsOf: (route) => [
       framing(route),
+      refuseHopByHop,
       admission.admit(route),
+      ...botSteps(bots),
+      ...(route.scope === 'admin' ? accessSteps : []),
       ...(route.scope === null ? [] : [requireCaller, requireScope(route)]),
       requireIds,
       ...(route.method === 'POST' && route.idempotent ? [requireIdempotencyKey] : []),
       ...(route.cacheS === null ? [requireQuery(route)] : []),
-      ...(route.method === 'POST' ? [readBody(route)] : []),
-      route.cacheS === null ? toOrigin : fromCache(cache, route, route.cacheS),
+      ...bodySteps(route, admission),
+      route.cacheS === null ? forward(route, origin, ports.nowMs) : fromCache(cache, route, route.cacheS),
     ],
     machine: {
       '/healthz': [get, answerAlive],
       '/readyz': [get, answerReady(origin, ports.nowMs)],
       '/openapi.json': [get, admission.admit({ scope: null }), answerOpenapi()],
+      ...(securityTxt === null
+        ? {}
+        : { [securityTxtPath]: [get, admission.admit({ scope: null }), answerSecurityTxt(securityTxt, ports.nowMs)] }),
     },
   };
 }
 
+function bodySteps(route: Route, admission: Admission): readonly Step[] {
+  if (route.method !== 'POST') return [];
+  return route.format === 'ndjson' ? [readLines(route), admission.countRest()] : [readBody(route)];
+}
+
 /** The cache knows a query by what it means: defaults filled in, in the order of the names. */
 function fromCache(cache: PublicCache, route: Route, cacheS: number): Step {
+  if (route.scope !== null || route.method !== 'GET') throw new Error(`${route.path}: only public GETs are cached`);
   return (exchange) => {
     const query = validateQuery(route.query, exchange.query);
     if (!query.ok) return refuse(exchange, 'invalid_request', { errors: query.errors });
@@ -55,6 +74,7 @@ function fromCache(cache: PublicCache, route: Route, cacheS: number): Step {
       .map(([name, value]): [string, string] => [name, String(value)])
       .sort(([left], [right]) => (left < right ? -1 : 1));
     const canonical = new URLSearchParams(members).toString();
-    return cache.answer(exchange, canonical === '' ? exchange.path : `${exchange.path}?${canonical}`, cacheS);
+    const target = canonical === '' ? exchange.path : `${exchange.path}?${canonical}`;
+    return cache.answer(exchange, target, { cacheS, generation: route.generation });
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { Config } from './config.ts';
 import type { RateLimiter } from './limiting/limiter.ts';
+import type { Telemetry } from './telemetry/request-record.ts';
 
 export interface OriginRequest {
   readonly method: string;
@@ -23,6 +24,12 @@ export type Trouble =
   | 'origin_unusable'
   /** The origin did not accept our signature: the two do not share a key, or a clock is off. */
   | 'signature_refused'
+  /** An issuer's keys could not be had. */
+  | 'issuer_away'
+  /** More tokens are revoked than can be held: no token is accepted. */
+  | 'revocations_full'
+  /** The origin was not asked: it is away (circuit.ts). */
+  | 'circuit_open'
   /** An exception that nothing expected. */
   | 'bug';
 
@@ -30,11 +37,15 @@ export interface Ports {
   readonly config: Config;
   readonly fetch: (url: string, request: OriginRequest) => Promise<Response>;
   readonly nowMs: () => number;
+  /** 0 (included) to 1 (excluded); for jitter, not for secrets. */
+  readonly random: () => number;
   /** Counts client addresses; shared between isolates where the platform can. */
   readonly addresses: RateLimiter;
-  /** Counts API keys against their plans. The isolate's memory: exact per isolate. */
+  /** Counts API keys, and customers with tokens, against their plans. The isolate's memory: exact per isolate. */
   readonly plans: RateLimiter;
   readonly report: (trouble: Trouble, cause?: unknown) => void;
+  /** Is told of every request; nobody: null or absent. */
+  readonly telemetry?: Telemetry | null;
 }
 
 /** What the adapter knows of one request beyond the request. */
@@ -43,6 +54,26 @@ export interface RequestInfo {
   readonly clientAddress: string | null;
   /** Lets work outlive the answer. */
   readonly waitUntil: (work: Promise<unknown>) => void;
+  /** The request's target as it stood on the wire, where the platform shows it; else it is read from the URL. */
+  readonly target?: string;
+  /** What the platform thinks of the caller; asked only when somebody wants to know. */
+  readonly caller?: () => CallerFacts;
 }
 
-export type Edge = (request: Request, info: RequestInfo) => Promise<Response>;
+/** What a platform may know of a caller; what it does not know is absent. */
+export interface CallerFacts {
+  /** 1: surely automated … 99: surely human. */
+  readonly botScore?: number | undefined;
+  readonly isVerifiedBot?: boolean | undefined;
+  /** Of the caller's network. */
+  readonly asn?: number | undefined;
+  /** ISO 3166-1 alpha-2, in capitals. */
+  readonly country?: string | undefined;
+  /** The platform's place that answers. */
+  readonly colo?: string | undefined;
+}
+
+/** What is used of a request, so that an adapter need not make a whole one. */
+export type EdgeRequest = Pick<Request, 'method' | 'url' | 'headers' | 'body'>;
+
+export type Edge = (request: EdgeRequest, info: RequestInfo) => Promise<Response>;

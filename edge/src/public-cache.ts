@@ -1,101 +1,187 @@
 /**
- * Step ①h, public GETs only: answers kept in the isolate, by path and canonical query (RFC 9111, RFC 9110 §8.8.3 and
- * §13.1.2 for the validators, RFC 9211 for `Cache-Status`, RFC 5861 §4 for stale answers while the origin is away).
+ * Step ①h, public GETs only: answers kept in the isolate (RFC 9111), by path and canonical query. HEAD is answered from
+ * GET's entry.
  *
  * C1  Nothing of the caller is in the key, the request to the origin, or the answer: what one was given, all may see.
- * C2  One fill per key at a time; whoever comes meanwhile waits for it. A fill whose request died is given up.
- * C3  Only a 200 is kept, `cacheS` seconds; while the origin is away, at most `cacheStaleMs` more.
- * C4  Bounded in entries and bytes; the least recently used leave first.
+ *     So answers vary on nothing; one that says `Vary` is passed on, and not kept.
+ * C2  One fetch per key at a time; values cross between requests, promises do not (cache/flights.ts).
+ * C3  Only a 200 is kept; a refusal ends the entry. How long an entry is good, and for what, is cache/page.ts: past its
+ *     time it is served while one request fetches behind (RFC 5861 §3), and in place of an error (§4).
+ * C4  A change at core purges within about two seconds of traffic: entries say their generation (cache/generations.ts).
+ * C5  Bounded in entries and bytes, keys counted; the least recently used leave first.
+ * C6  What a caller asks of caches (`Cache-Control: no-cache`) is not heeded: it would be a way past them to the origin.
  */
-import { limits, type ProblemCode, problemSchema, publicSubject, readJson } from '@local-plus/contracts';
+import {
+  type GenerationKind,
+  generationHeader,
+  limits,
+  type ProblemCode,
+  parseGeneration,
+  problemSchema,
+  publicSubject,
+  readJson,
+} from '@local-plus/contracts';
 import { LRUCache } from 'lru-cache';
-import { withDeadline } from './deadline.ts';
-import { base64Url, sha256 } from './encoding.ts';
+import { Flights } from './cache/flights.ts';
+import { GenerationWatch } from './cache/generations.ts';
+import { type Judgement, judge, type Page, type PageBounds, type Said } from './cache/page.ts';
+import { pageAnswer } from './cache/page-answer.ts';
+import { strongEtag } from './cache/validators.ts';
 import { type Answer, type Exchange, type Refusal, refuse } from './exchange.ts';
 import { ownCall, refuseForOrigin } from './forward.ts';
 import { edgeLimits } from './limits.ts';
 import type { Origin } from './origin.ts';
 import type { Ports } from './ports.ts';
 
-interface Page {
-  readonly body: Uint8Array<ArrayBuffer>;
-  readonly etag: string;
-  readonly sinceMs: number;
-}
-
-/** What a fill found: plain data, because a `Response` belongs to the one request that fetched it. */
+/** What a fetch found: plain data, because a `Response` belongs to the one request that fetched it. */
 type Fill =
   | { readonly kind: 'page'; readonly page: Page; readonly isStored: boolean }
   | ({ readonly kind: 'refused'; readonly code: ProblemCode } & Pick<Refusal, 'detail' | 'errors'>)
-  | { readonly kind: 'away'; readonly code: 'unavailable' | 'gateway_timeout' | 'bad_gateway' };
+  | { readonly kind: 'away'; readonly code: ProblemCode; readonly retryAfterS?: number | undefined };
 
-interface Flight {
-  readonly startedAtMs: number;
-  readonly fill: Promise<Fill>;
+interface Found {
+  readonly fill: Fill;
+  readonly isCollapsed: boolean;
+}
+
+/** Of a route: how long, and by which generation. */
+export interface CacheRules {
+  readonly cacheS: number;
+  readonly generation: GenerationKind | undefined;
 }
 
 export class PublicCache {
   readonly #ports: Ports;
   readonly #origin: Origin;
-  readonly #flights = new Map<string, Flight>();
+  readonly #generations: GenerationWatch;
+  readonly #flights = new Flights<Fill>({
+    flightMs: limits.requestBudgetMs,
+    flightsMax: edgeLimits.cacheFlightsMax,
+    followersMax: edgeLimits.cacheFollowersMax,
+  });
   readonly #pages = new LRUCache<string, Page>({
     max: edgeLimits.cacheEntriesMax,
     maxSize: edgeLimits.cacheBytesMax,
     maxEntrySize: edgeLimits.cacheBodyBytesMax,
-    sizeCalculation: (page) => page.body.length + 1,
+    sizeCalculation: (page, target) => page.body.length + target.length + 1,
   });
 
   constructor(ports: Ports, origin: Origin) {
     this.#ports = ports;
     this.#origin = origin;
+    this.#generations = new GenerationWatch(ports, origin);
   }
 
-  /** Answers `target` (path and canonical query) from the cache, or fills it. */
-  async answer(exchange: Exchange, target: string, cacheS: number): Promise<Answer> {
+  /** Answers `target` (path and canonical query) from the cache, or fetches it. */
+  async answer(exchange: Exchange, target: string, rules: CacheRules): Promise<Answer> {
+    const bounds = boundsOf(rules);
     const kept = this.#pages.get(target);
-    const nowMs = this.#ports.nowMs();
-    const leftMs = kept ? kept.sinceMs + cacheS * 1_000 - nowMs : 0;
-    if (kept && leftMs > 0) return pageAnswer(exchange, kept, cacheS, nowMs, `hit; ttl=${Math.ceil(leftMs / 1_000)}`);
-    const joined = this.#inFlight(target, nowMs);
-    const fill = await (joined ?? this.#start(exchange, target));
-    const reason = `fwd=${kept ? 'stale' : 'miss'}${joined === null ? '' : '; collapsed'}`;
-    switch (fill.kind) {
-      case 'page':
-        return pageAnswer(exchange, fill.page, cacheS, nowMs, fill.isStored ? `${reason}; stored` : reason);
-      case 'refused':
-        return refuse(exchange, fill.code, fill);
-      case 'away':
-        return kept && leftMs > -edgeLimits.cacheStaleMs
-          ? pageAnswer(exchange, kept, cacheS, nowMs, `hit; ttl=${Math.floor(leftMs / 1_000)}; detail=origin-away`)
-          : refuseForOrigin(exchange, fill.code);
+    if (kept === undefined) return this.#answerFetched(exchange, target, bounds);
+    const judgement = await this.#judge(exchange, kept, rules, bounds);
+    switch (judgement.use) {
+      case 'fresh':
+        return pageAnswer(exchange, kept, bounds, judgement, `hit; ${ttl(judgement)}`);
+      case 'unconfirmed':
+      case 'stale':
+        this.#refresh(exchange, target);
+        return pageAnswer(exchange, kept, bounds, judgement, `hit; ${ttl(judgement)}; detail=revalidating`);
+      case 'old':
+      case 'moved':
+      case 'spent':
+        return this.#answerFetched(exchange, target, bounds, { page: kept, judgement });
     }
   }
 
-  #inFlight(target: string, nowMs: number): Promise<Fill> | null {
-    const flight = this.#flights.get(target);
-    if (!flight) return null;
-    if (nowMs - flight.startedAtMs < limits.requestBudgetMs) return landed(flight.fill);
-    this.#flights.delete(target);
-    return null;
+  async #judge(exchange: Exchange, page: Page, { generation }: CacheRules, bounds: PageBounds): Promise<Judgement> {
+    const said = (): Said | null => (generation === undefined ? null : this.#generations.said(generation));
+    const judgement = judge(page, said(), bounds, this.#ports.nowMs());
+    if (generation === undefined || page.generation === null) return judgement;
+    if (judgement.use !== 'unconfirmed') {
+      this.#generations.watch(exchange);
+      return judgement;
+    }
+    await this.#generations.confirm(exchange);
+    return judge(page, said(), bounds, this.#ports.nowMs());
   }
 
-  #start(exchange: Exchange, target: string): Promise<Fill> {
+  async #answerFetched(
+    exchange: Exchange,
+    target: string,
+    bounds: PageBounds,
+    kept: { page: Page; judgement: Judgement } | null = null,
+  ): Promise<Answer> {
+    const { fill, isCollapsed } = await this.#fetch(exchange, target);
+    switch (fill.kind) {
+      case 'page': {
+        const { page, isStored } = fill;
+        const judgement = judge(page, null, bounds, this.#ports.nowMs());
+        const how = isCollapsed ? '; collapsed' : isStored ? '; stored' : '';
+        return pageAnswer(exchange, page, bounds, judgement, `fwd=${kept === null ? 'miss' : 'stale'}${how}`);
+      }
+      case 'refused':
+        return refuse(exchange, fill.code, fill);
+      case 'away':
+        return kept !== null && kept.judgement.use !== 'spent'
+          ? pageAnswer(exchange, kept.page, bounds, kept.judgement, `hit; ${ttl(kept.judgement)}; detail=origin-away`)
+          : refuseForOrigin(exchange, fill.code, fill.retryAfterS);
+    }
+  }
+
+  /** Fetches it, or waits for the one who does. */
+  async #fetch(exchange: Exchange, target: string): Promise<Found> {
     const startedAtMs = this.#ports.nowMs();
-    const fill = this.#fill(exchange, target, startedAtMs).finally(() => {
-      if (this.#flights.get(target)?.startedAtMs === startedAtMs) this.#flights.delete(target);
-    });
-    this.#flights.set(target, { startedAtMs, fill });
-    exchange.info.waitUntil(fill);
-    return fill;
+    const boarding = this.#flights.board(target, startedAtMs);
+    const budgetMs = limits.requestBudgetMs - (startedAtMs - exchange.startedAtMs);
+    if (budgetMs <= 0 || boarding.role === 'turned away') {
+      if (boarding.role === 'leader') boarding.land(null);
+      return { fill: { kind: 'away', code: budgetMs <= 0 ? 'gateway_timeout' : 'overloaded' }, isCollapsed: false };
+    }
+    if (boarding.role === 'follower') {
+      const fill = await boarding.wait(budgetMs);
+      return { fill: fill ?? { kind: 'away', code: 'gateway_timeout' }, isCollapsed: true };
+    }
+    const filling = this.#fill(exchange, target, startedAtMs, budgetMs, boarding.land);
+    exchange.info.waitUntil(filling);
+    const fill = await filling;
+    exchange.originMs += this.#ports.nowMs() - startedAtMs;
+    return { fill, isCollapsed: false };
   }
 
-  async #fill(exchange: Exchange, target: string, sinceMs: number): Promise<Fill> {
-    const outcome = await this.#origin.send(ownCall(exchange, target, limits.requestBudgetMs, publicSubject));
-    if (!outcome.ok) return { kind: 'away', code: outcome.code };
+  /** Fetches it behind the answer, unless somebody does. */
+  #refresh(exchange: Exchange, target: string): void {
+    const nowMs = this.#ports.nowMs();
+    const boarding = this.#flights.board(target, nowMs);
+    if (boarding.role !== 'leader') return;
+    exchange.info.waitUntil(this.#fill(exchange, target, nowMs, limits.requestBudgetMs, boarding.land));
+  }
+
+  async #fill(
+    exchange: Exchange,
+    target: string,
+    sinceMs: number,
+    budgetMs: number,
+    land: (fill: Fill | null) => void,
+  ): Promise<Fill> {
+    let fill: Fill | null = null;
+    try {
+      fill = await this.#ask(exchange, target, sinceMs, budgetMs);
+      if (fill.kind === 'refused') this.#pages.delete(target);
+      return fill;
+    } finally {
+      land(fill);
+    }
+  }
+
+  async #ask(exchange: Exchange, target: string, sinceMs: number, budgetMs: number): Promise<Fill> {
+    const outcome = await this.#origin.send(ownCall(exchange, target, budgetMs, publicSubject));
+    if (!outcome.ok) return { kind: 'away', ...outcome };
+    const { status, headers } = outcome.response;
     const body = await this.#read(outcome.response);
     if (body === null) return { kind: 'away', code: 'unavailable' };
-    if (outcome.response.status !== 200) return this.#refusal(body);
-    const page: Page = { body, etag: `"${base64Url(await sha256(body))}"`, sinceMs };
+    if (status !== 200) return this.#refusal(body);
+    const generation = parseGeneration(headers.get(generationHeader));
+    const page: Page = { body, etag: await strongEtag(body), sinceMs, generation };
+    if (headers.has('vary')) return { kind: 'page', page, isStored: false };
     this.#pages.set(target, page);
     return { kind: 'page', page, isStored: this.#pages.has(target) };
   }
@@ -123,26 +209,17 @@ export class PublicCache {
   }
 }
 
-function pageAnswer(exchange: Exchange, page: Page, cacheS: number, nowMs: number, cacheStatus: string): Answer {
-  const headers: Record<string, string> = {
-    etag: page.etag,
-    'cache-control': `public, max-age=${cacheS}`,
-    age: String(Math.max(0, Math.floor((nowMs - page.sinceMs) / 1_000))),
-    'cache-status': `local-plus-edge; ${cacheStatus}`,
+function boundsOf({ cacheS }: CacheRules): PageBounds {
+  return {
+    freshMs: cacheS * 1_000,
+    freshAloneMs: Math.min(cacheS * 1_000, edgeLimits.cacheAloneMs),
+    confirmedMs: edgeLimits.generationTrustMs,
+    revalidateMs: edgeLimits.cacheRevalidateMs,
+    errorMs: edgeLimits.cacheErrorMs,
   };
-  if (matchesEtag(exchange.request.headers.get('if-none-match'), page.etag))
-    return { status: 304, headers, body: null };
-  headers['content-type'] = 'application/json';
-  return { status: 200, headers, body: page.body };
 }
 
-/** Weak comparison, as If-None-Match wants it (RFC 9110 §13.1.2). */
-export function matchesEtag(ifNoneMatch: string | null, etag: string): boolean {
-  if (ifNoneMatch === null) return false;
-  if (ifNoneMatch.trim() === '*') return true;
-  return ifNoneMatch.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === etag);
-}
-
-function landed(fill: Promise<Fill>): Promise<Fill> {
-  return withDeadline(limits.requestBudgetMs, fill, () => ({ kind: 'away', code: 'gateway_timeout' }));
+/** RFC 9211 §2.4: negative once it is stale. */
+function ttl({ ttlMs }: Judgement): string {
+  return `ttl=${ttlMs > 0 ? Math.ceil(ttlMs / 1_000) : Math.floor(ttlMs / 1_000)}`;
 }

@@ -1,6 +1,7 @@
 /**
  * Step ①c: which route is it? Deny by default: what is not in the contracts' table, or among the machine paths, does
- * not exist (404); a path that exists with other methods answers 405 with `Allow` (RFC 9110 §15.5.6).
+ * not exist (404); a path that exists with other methods answers 405 with `Allow` (RFC 9110 §15.5.6). A version that
+ * nobody serves is told which are; another one would be rows of the same table.
  *
  * itty-router does the matching and runs a route's steps as its handlers, the first answer ends. It tries its patterns
  * one after the other, so there is one router per number of segments: the scan stays short however long the table
@@ -16,6 +17,9 @@ type Router = IttyRouterType<IRequest, [Exchange], Answer | undefined>;
 /** itty wants a URL to match the path of; only the path counts. */
 const BASE = 'http://edge';
 
+const VERSION = /^\/v[0-9]{1,3}(?=\/|$)/;
+const versions = new Set(Object.values<Route>(routes).flatMap(({ path }) => VERSION.exec(path) ?? []));
+
 export function createRouter(pipelines: Pipelines): (exchange: Exchange) => Promise<Answer> {
   const routers = new Map<number, Router>();
   const routerOf = (path: string): Router => {
@@ -24,12 +28,12 @@ export function createRouter(pipelines: Pipelines): (exchange: Exchange) => Prom
     return known;
   };
   for (const [path, steps] of Object.entries(pipelines.machine)) {
-    routerOf(path).get(path, ...steps.map(handlerOf));
+    routerOf(path).get(path, named(path), ...steps.map(handlerOf));
   }
-  for (const route of Object.values<Route>(routes)) {
+  for (const [id, route] of Object.entries<Route>(routes)) {
     const router = routerOf(route.path);
     const add = route.method === 'GET' ? router.get : router.post;
-    add(ittyPattern(route.path), keepParams, ...pipelines.stepsOf(route).map(handlerOf));
+    add(ittyPattern(route.path), keepParams, named(id), ...pipelines.stepsOf(route).map(handlerOf));
   }
   return async (exchange) => {
     const { method } = exchange.request;
@@ -47,6 +51,12 @@ function keepParams(routed: IRequest, exchange: Exchange): undefined {
   exchange.params = routed.params;
 }
 
+function named(id: string): (routed: IRequest, exchange: Exchange) => undefined {
+  return (_routed, exchange) => {
+    exchange.routeId = id;
+  };
+}
+
 /** `/v1/wallets/{wallet_id}` → `/v1/wallets/:wallet_id` */
 function ittyPattern(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1');
@@ -56,11 +66,20 @@ function depthOf(path: string): number {
   return path.split('/').length;
 }
 
-function refuseUnrouted(exchange: Exchange, { machine }: Pipelines): Answer {
-  const match = matchRoute(exchange.request.method, exchange.path);
-  if (match.found) throw new Error('the router and the contracts disagree on a route');
-  const allow = Object.hasOwn(machine, exchange.path) ? ['GET', 'HEAD'] : match.allow;
-  return allow.length === 0
-    ? refuse(exchange, 'not_found')
-    : refuse(exchange, 'method_not_allowed', { headers: { allow: allow.join(', ') } });
+/** What may be asked of a path; nothing when it does not exist. */
+export function methodsOf(path: string, { machine }: Pipelines): readonly string[] {
+  if (Object.hasOwn(machine, path)) return ['GET', 'HEAD'];
+  const match = matchRoute('', path);
+  return match.found ? [] : match.allow;
+}
+
+function refuseUnrouted(exchange: Exchange, pipelines: Pipelines): Answer {
+  const allow = methodsOf(exchange.path, pipelines);
+  if (allow.includes(exchange.request.method)) throw new Error('the router and the contracts disagree on a route');
+  if (allow.length > 0) return refuse(exchange, 'method_not_allowed', { headers: { allow: allow.join(', ') } });
+  const version = VERSION.exec(exchange.path)?.[0];
+  const isUnknown = version !== undefined && !versions.has(version);
+  return refuse(exchange, 'not_found', {
+    detail: isUnknown ? `This API serves ${[...versions].join(', ')}.` : undefined,
+  });
 }

@@ -6,7 +6,7 @@ import { readTarget } from './target.ts';
 
 /** Platforms differ in what they let through in `Request.url`; the step must not depend on them. */
 function exchangeWith(url: string): Exchange {
-  return { request: { url }, target: '', path: '', query: '', requestId: 'r' } as unknown as Exchange;
+  return { request: { url }, info: {}, target: '', path: '', query: '', requestId: 'r' } as unknown as Exchange;
 }
 
 function told(url: string): string {

@@ -16,9 +16,7 @@ const QUERY = /^(?:[A-Za-z0-9._~!$&()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*$/;
 
 /** Fills `target`, `path` and `query`. Refuses with `uri_too_long`, `invalid_path` or `invalid_request`. */
 export function readTarget(exchange: Exchange): Answer | undefined {
-  const { url } = exchange.request;
-  const start = url.indexOf('/', url.indexOf('://') + 3);
-  const target = start < 0 ? '/' : url.slice(start);
+  const target = exchange.info.target ?? targetOf(exchange.request.url);
   if (target.length > limits.targetBytesMax) return refuse(exchange, 'uri_too_long');
   const mark = target.indexOf('?');
   exchange.path = mark < 0 ? target : target.slice(0, mark);
@@ -31,4 +29,9 @@ export function readTarget(exchange: Exchange): Answer | undefined {
     });
   }
   return undefined;
+}
+
+function targetOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf('://') + 3);
+  return start < 0 ? '/' : url.slice(start);
 }

@@ -42,7 +42,8 @@ function assertLawful(allowed: boolean, limit: number, nowMs: number, allowedAt:
 }
 
 export function limiterSuite(name: string, limiterOf: () => RateLimiter, { runs }: SuiteOptions): void {
-  const take = async (key: string, limit: number, nowMs: number) => limiterOf().take(key, limit, nowMs);
+  const take = async (key: string, limit: number, nowMs: number, count?: number) =>
+    limiterOf().take(key, limit, nowMs, count);
 
   describe(`${name} as a limiter`, () => {
     it('lets exactly 100 of 1,000 at once pass', async () => {
@@ -91,6 +92,18 @@ export function limiterSuite(name: string, limiterOf: () => RateLimiter, { runs 
       assert.ok(!(await take(key, 2, startMs + 20_000 + refused.resetMs - 1)).allowed);
       assert.ok((await take(key, 2, startMs + 20_000 + refused.resetMs)).allowed);
       assert.ok(!(await take(key, 2, startMs + 20_000 + refused.resetMs)).allowed);
+    });
+
+    it('takes many at once, all or none, and says when so many are there', async () => {
+      const key = freshKey();
+      assert.equal((await take(key, 10, startMs, 4)).remaining, 6);
+      assert.equal((await take(key, 10, startMs + 10_000, 3)).remaining, 3);
+      const refused = await take(key, 10, startMs + 20_000, 8);
+      assert.deepEqual([refused.allowed, refused.remaining], [false, 3]);
+      assert.equal((await take(key, 10, startMs + 20_000)).remaining, 2, 'a refused take takes nothing');
+      const again = await take(key, 10, startMs + 20_000, 6);
+      assert.ok(!(await take(key, 10, startMs + 20_000 + again.resetMs - 1, 6)).allowed);
+      assert.ok((await take(key, 10, startMs + 20_000 + again.resetMs, 6)).allowed);
     });
 
     it('gives one back, once, and nothing after its time', async () => {

@@ -4,9 +4,9 @@ import { RateLimiterObject } from '../src/limiting/object.ts';
 export class TestCounter extends RateLimiterObject {
   #nowMs = 0;
 
-  takeAt(limit: number, nowMs: number): ReturnType<RateLimiterObject['take']> {
+  takeAt(limit: number, nowMs: number, count: number): ReturnType<RateLimiterObject['take']> {
     this.#nowMs = nowMs;
-    return this.take(limit);
+    return this.take(limit, count);
   }
 
   /** Loses the memory, as the platform does with an idle object. */
@@ -39,7 +39,7 @@ export default {
     const number = (name: string): number => Number(searchParams.get(name));
     switch (pathname) {
       case '/take':
-        return Response.json(await counter.takeAt(number('limit'), number('now')));
+        return Response.json(await counter.takeAt(number('limit'), number('now'), number('count')));
       case '/give-back':
         return Response.json((await counter.giveBack(number('at'))) ?? null);
       case '/restart':

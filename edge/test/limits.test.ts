@@ -1,4 +1,4 @@
-/** The limits on the real workerd: the Durable Object passes the limiters' suite, and the edge counts through it. */
+/** The limits on the real runtimes: the Durable Object passes the limiters' suite, and the edge counts exactly. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -7,7 +7,7 @@ import { Miniflare } from 'miniflare';
 import type { RateLimiter, Take } from '../src/limiting/limiter.ts';
 import { freshKey, limiterSuite } from './limiter-suite.ts';
 import { told, walletId } from './stage.ts';
-import { type Stand, startStand } from './stand.ts';
+import { type Stand, type StandOptions, startStand } from './stand.ts';
 
 const startMs = 1_800_000_000_000;
 /** workerd with objects on disk, as on Cloudflare; with objects in memory, a lost object would lose its row as well. */
@@ -43,7 +43,7 @@ async function call<Value>(path: string, members: Record<string, string | number
 }
 
 const object: RateLimiter = {
-  take: (key, limit, nowMs) => call<Take>('/take', { key, limit, now: nowMs }),
+  take: (key, limit, nowMs, count = 1) => call<Take>('/take', { key, limit, now: nowMs, count }),
   giveBack: (key, take) => call('/give-back', { key, at: take.atMs }),
 };
 
@@ -74,12 +74,18 @@ describe('the Durable Object', () => {
   });
 });
 
-for (const shared of [true, false]) {
-  describe(`the edge on workerd, ${shared ? 'with counters of all isolates' : 'with the memory of its own'}`, () => {
+const stands: readonly (readonly [string, StandOptions])[] = [
+  ['workerd, with counters of all isolates', { counters: true }],
+  ['workerd, with the memory of its own', { counters: false }],
+  ['Deno', { runtime: 'deno' }],
+  ['Node', { runtime: 'node' }],
+];
+for (const [name, options] of stands) {
+  describe(`the edge on ${name}`, () => {
     const target = `/v1/wallets/${walletId}/balance`;
     let stand: Stand;
     before(async () => {
-      stand = await startStand({ counters: shared });
+      stand = await startStand(options);
     });
     after(() => stand.stop());
 

@@ -6,6 +6,8 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import {
   contextHeader,
   type EdgeContext,
@@ -13,6 +15,7 @@ import {
   limits,
   type merchants,
   problem,
+  type revocations,
   type SigningKey,
   signatureHeader,
 } from '@local-plus/contracts';
@@ -31,7 +34,8 @@ export interface Believed {
 
 export interface Reply {
   readonly status: number;
-  readonly body: string;
+  /** Pieces go one by one. */
+  readonly body: string | AsyncIterable<string>;
   readonly headers?: Record<string, string>;
 }
 
@@ -43,6 +47,10 @@ export interface StandIn {
   readonly disbelieved: string[];
   readonly lookUps: string[];
   readonly keys: Map<string, merchants.KeyGrant>;
+  /** What is told of revocations; the place is the index. */
+  readonly revoked: revocations.ListPage['data'];
+  /** Of the catalog; null: none is known. */
+  generation: string | null;
   /** The default is 201 `{"ok":true}`. */
   reply: (request: Believed) => Reply | Promise<Reply>;
   goAway(): Promise<void>;
@@ -55,11 +63,14 @@ export async function startStandIn(): Promise<StandIn> {
     groupMs: 1_000,
     noncesMax: 100_000,
   });
-  const standIn = { believed: [], disbelieved: [], lookUps: [], keys: new Map() } as unknown as StandIn;
+  const standIn = { believed: [], disbelieved: [], lookUps: [], keys: new Map(), revoked: [] } as unknown as StandIn;
+  standIn.generation = null;
   standIn.reply = () => ({ status: 201, body: '{"ok":true}' });
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const reply = await answer(standIn, verifier, request);
-    response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers }).end(reply.body);
+    response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers });
+    if (typeof reply.body === 'string') response.end(reply.body);
+    else await pipeline(Readable.from(reply.body), response);
   };
   let server = await listen(0, handle);
   const { port } = server.address() as AddressInfo;
@@ -107,11 +118,21 @@ async function answer(standIn: StandIn, verifier: SignatureVerifier, request: In
     standIn.disbelieved.push(context);
     return problemReply(401, 'signature_invalid');
   }
+  if (target === internalPaths.generations && context.subject === 'edge') {
+    const { generation } = standIn;
+    return generation === null
+      ? problemReply(404, 'not_found')
+      : { status: 200, body: JSON.stringify({ catalog: generation }) };
+  }
   if (target.startsWith(internalPaths.keys) && context.subject === 'edge') {
     const digest = target.slice(internalPaths.keys.length);
     standIn.lookUps.push(digest);
     const grant = standIn.keys.get(digest);
     return grant ? { status: 200, body: JSON.stringify(grant) } : problemReply(404, 'not_found');
+  }
+  if (target.startsWith(internalPaths.revocations) && context.subject === 'edge') {
+    const data = standIn.revoked.slice(Number(new URLSearchParams(target.split('?')[1]).get('after')));
+    return { status: 200, body: JSON.stringify({ data, next: standIn.revoked.length, is_last: true }) };
   }
   const believed = { method, target, headers, body: body.toString(), context };
   standIn.believed.push(believed);

@@ -2,11 +2,12 @@
  * The edge without a runtime around it, for tests of single steps and of the whole: a clock that is set, an origin
  * that answers what the test says and remembers what it was asked, counters in memory. Runs on Node and Deno.
  */
-import type { merchants } from '@local-plus/contracts';
+import { internalPaths, type merchants } from '@local-plus/contracts';
 import { createEdge, type Edge, MemoryLimiter, type Ports, type Trouble } from '../index.ts';
 import { keyDigest } from '../src/api-key.ts';
 import { Exchange } from '../src/exchange.ts';
 import type { OriginRequest } from '../src/ports.ts';
+import { plainSurface } from '../src/surface-config.ts';
 
 export const walletId = '01890000-0000-7000-8000-000000000000';
 export const merchantId = '01890000-0000-7000-8000-0000000000aa';
@@ -43,6 +44,10 @@ export interface Stage {
   answer(respond: (asked: Asked) => Response | Promise<Response>): void;
   /** Look-ups fail from now on, or no more. */
   keepAway(isAway: boolean): void;
+  /** What core says the catalog's generation is; null: it knows none. */
+  setGeneration(generation: string | null): void;
+  /** How often it was asked for. */
+  generationsAsked(): number;
 }
 
 export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage> {
@@ -53,16 +58,25 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
   const behind: Promise<unknown>[] = [];
   let nowMs = startMs;
   let isAway = false;
+  let generation: string | null = null;
+  let generationsAsked = 0;
   let respond = (_asked: Asked): Response | Promise<Response> => jsonResponse(201, { ok: true });
   const ports: Ports = {
     config: {
       originUrl: 'https://core.test',
       signingKeys: [{ keyId: 'k1', secret: new Uint8Array(32).fill(7) }],
       environment: 'local',
+      surface: plainSurface,
+      tokens: null,
+      access: null,
     },
     fetch: async (url, request) => {
       if (isAway) throw new TypeError('connection refused');
       const target = url.slice('https://core.test'.length);
+      if (target === internalPaths.generations) {
+        generationsAsked++;
+        return generation === null ? problemResponse(404, 'not_found') : jsonResponse(200, { catalog: generation });
+      }
       if (!target.startsWith('/internal/keys/')) {
         asked.push({ ...request, target });
         return respond({ ...request, target });
@@ -74,6 +88,7 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
       return found ? jsonResponse(200, found) : problemResponse(404, 'not_found');
     },
     nowMs: () => nowMs,
+    random: () => 0.5,
     addresses: new MemoryLimiter(),
     plans: new MemoryLimiter(),
     report: (trouble) => {
@@ -110,6 +125,10 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
     keepAway: (next) => {
       isAway = next;
     },
+    setGeneration: (next) => {
+      generation = next;
+    },
+    generationsAsked: () => generationsAsked,
   };
 }
 

@@ -1,19 +1,18 @@
 /**
- * The edge as it is deployed, on the real workerd, in front of a stand-in for core; each test file starts its own on
- * free ports. Different tests use different client addresses, as the limits of one outlive it.
+ * The edge as it is deployed, on a real runtime (workerd unless said otherwise), in front of a stand-in for core; each
+ * suite starts its own on free ports. Different tests use different client addresses, as the limits of one outlive it.
  */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { merchants } from '@local-plus/contracts';
-import { freePorts, type Server, startEdge } from '@local-plus/deploy';
 import { type StandIn, signingKeys, startStandIn } from './origin.ts';
+import { type RunningEdge, type Runtime, startRuntime } from './runtimes.ts';
 import { grant, key } from './stage.ts';
 
+export { eventually } from './eventually.ts';
+
 export interface Stand {
-  readonly edge: Server;
+  readonly edge: RunningEdge;
   readonly origin: StandIn;
   addKey(secret: string, grant: merchants.KeyGrant): void;
   removeKey(secret: string): void;
@@ -28,22 +27,21 @@ export interface Stand {
 }
 
 export interface StandOptions {
+  readonly runtime?: Runtime;
   readonly bindings?: Record<string, string>;
   /** Without: the isolate's memory counts addresses. */
   readonly counters?: boolean;
 }
 
-export async function startStand({ bindings = {}, counters = true }: StandOptions = {}): Promise<Stand> {
-  const folder = mkdtempSync(join(tmpdir(), 'edge-'));
+export async function startStand(options: StandOptions = {}): Promise<Stand> {
+  const { runtime = 'workerd', bindings = {}, counters = true } = options;
   const origin = await startStandIn();
-  const [port] = (await freePorts(1)) as [number];
-  const edge = await startEdge({
-    port,
-    runDir: join(folder, 'run'),
-    logDir: join(folder, 'logs'),
-    buildDir: join(folder, 'build'),
+  const edge = await startRuntime(runtime, {
     bindings: { ORIGIN_URL: origin.url, SIGNING_KEYS: signingKeys, ENVIRONMENT: 'local', ...bindings },
-    durableObjects: counters ? [{ binding: 'RATE_LIMITER', className: 'RateLimiterObject', uniqueKey: 'limiter' }] : [],
+    counters,
+  }).catch(async (cause: unknown) => {
+    await origin.goAway();
+    throw cause;
   });
   const stand: Stand = {
     edge,
@@ -55,11 +53,10 @@ export async function startStand({ bindings = {}, counters = true }: StandOption
       origin.keys.delete(digestOf(secret));
     },
     ask: (target, init) => fetch(edge.url + target, { redirect: 'manual', ...init }),
-    askRaw: (bytes, thenEnd) => askRaw(port, bytes, thenEnd),
+    askRaw: (bytes, thenEnd) => askRaw(edge.port, bytes, thenEnd),
     async stop() {
       await edge.stop();
       await origin.goAway();
-      rmSync(folder, { recursive: true });
     },
   };
   stand.addKey(key, grant);
@@ -103,13 +100,4 @@ function askRaw(port: number, bytes: string | Buffer, thenEnd = false): Promise<
     socket.on('end', done);
     socket.on('error', done);
   });
-}
-
-/** Looks until it is so; a bound, not an expectation. */
-export async function eventually(what: string, isSo: () => Promise<boolean>, withinMs = 30_000): Promise<void> {
-  const untilMs = Date.now() + withinMs;
-  while (!(await isSo())) {
-    if (Date.now() > untilMs) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }

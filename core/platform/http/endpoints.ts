@@ -9,9 +9,11 @@ import {
   bodyRules,
   type EdgeContext,
   edgeSubject,
+  type Generations,
   internalPaths,
   type Route,
   type RouteId,
+  revocations,
   routes,
   validateQuery,
 } from '@local-plus/contracts';
@@ -47,10 +49,18 @@ export interface Endpoint {
 /** Answers `GET /internal/keys/<sha256hex>`; null: there is no such key. */
 export type FindKeyGrant = (digestHex: string) => Promise<unknown>;
 
+/** Answers `GET /internal/revocations?after=<place>`. */
+export type ListRevocations = (after: number) => Promise<revocations.ListPage>;
+
+/** Answers `GET /internal/generations`. */
+export type ReadGenerations = () => Promise<Generations>;
+
 /** Every route that has a handler, and the paths between edge and core. */
 export function endpointsOf(
   handlers: Handlers,
   findKeyGrant: FindKeyGrant | null,
+  listRevocations: ListRevocations | null,
+  readGenerations: ReadGenerations | null,
   notFound: () => Error,
 ): readonly Endpoint[] {
   const endpoints: Endpoint[] = [];
@@ -67,6 +77,8 @@ export function endpointsOf(
     });
   }
   if (findKeyGrant !== null) endpoints.push(keysEndpoint(findKeyGrant, notFound));
+  if (listRevocations !== null) endpoints.push(revocationsEndpoint(listRevocations));
+  if (readGenerations !== null) endpoints.push(generationsEndpoint(readGenerations));
   return endpoints;
 }
 
@@ -80,25 +92,56 @@ function shapeOf(route: Route): Omit<Endpoint, 'name' | 'routeId' | 'allows' | '
   return { method, pattern, paramCount, idempotent, body, format, rules: bodyRules[format], query, emptyQuery };
 }
 
+/** What the paths between edge and core have in common. */
+const internalShape = {
+  routeId: null,
+  method: 'GET',
+  idempotent: false,
+  body: null,
+  format: 'json',
+  rules: bodyRules.json,
+  query: null,
+  emptyQuery: null,
+  allows: (context) => context.subject === edgeSubject,
+} as const satisfies Partial<Endpoint>;
+
 function keysEndpoint(findKeyGrant: FindKeyGrant, notFound: () => Error): Endpoint {
   return {
+    ...internalShape,
     name: 'internal.keys',
-    routeId: null,
-    method: 'GET',
     pattern: `${internalPaths.keys}:digest`,
     paramCount: 1,
-    idempotent: false,
-    body: null,
-    format: 'json',
-    rules: bodyRules.json,
-    query: null,
-    emptyQuery: null,
-    allows: (context) => context.subject === edgeSubject,
     async handle(request) {
       const digest = request.params[0] ?? '';
       const grant = /^[0-9a-f]{64}$/.test(digest) ? await findKeyGrant(digest) : null;
       if (grant === null) throw notFound();
       return { status: 200, body: JSON.stringify(grant) };
     },
+  };
+}
+
+function revocationsEndpoint(listRevocations: ListRevocations): Endpoint {
+  const query = revocations.listQuery;
+  return {
+    ...internalShape,
+    name: 'internal.revocations',
+    pattern: internalPaths.revocations,
+    paramCount: 0,
+    query,
+    emptyQuery: query.parse({}),
+    async handle({ queryValues }) {
+      const { after } = queryValues as z.output<typeof query>;
+      return { status: 200, body: JSON.stringify(await listRevocations(after)) };
+    },
+  };
+}
+
+function generationsEndpoint(readGenerations: ReadGenerations): Endpoint {
+  return {
+    ...internalShape,
+    name: 'internal.generations',
+    pattern: internalPaths.generations,
+    paramCount: 0,
+    handle: async () => ({ status: 200, body: JSON.stringify(await readGenerations()) }),
   };
 }

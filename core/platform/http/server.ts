@@ -9,7 +9,13 @@
  */
 import { bodyRules, matchRoute, type ProblemCode, type SigningKey, limits as wire } from '@local-plus/contracts';
 import type { Log, Metrics } from '../telemetry/index.ts';
-import { type Endpoint, endpointsOf, type FindKeyGrant } from './endpoints.ts';
+import {
+  type Endpoint,
+  endpointsOf,
+  type FindKeyGrant,
+  type ListRevocations,
+  type ReadGenerations,
+} from './endpoints.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
 import { type Handlers, ProblemError } from './handler.ts';
 import { type Readiness, registerHealth } from './health.ts';
@@ -24,6 +30,8 @@ export interface HttpServerOptions {
   readonly signingKeys: readonly SigningKey[];
   readonly handlers: Handlers;
   readonly findKeyGrant: FindKeyGrant | null;
+  readonly listRevocations: ListRevocations | null;
+  readonly readGenerations: ReadGenerations | null;
   /** What a trouble outside (a database that is away) is to the caller; null for a bug. */
   readonly explain: (error: unknown) => ProblemError | null;
   readonly readiness: () => Readiness;
@@ -135,7 +143,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return isDraining ? { ...readiness, ok: false, reasons: ['stopping', ...readiness.reasons] } : readiness;
     },
   });
-  for (const endpoint of endpointsOf(options.handlers, options.findKeyGrant, () => new ProblemError('not_found'))) {
+  const { handlers, findKeyGrant, listRevocations, readGenerations } = options;
+  const notFound = () => new ProblemError('not_found');
+  for (const endpoint of endpointsOf(handlers, findKeyGrant, listRevocations, readGenerations, notFound)) {
     if (endpoint.method === 'POST') {
       app.post(endpoint.pattern, serve(endpoint, 'POST'));
     } else {

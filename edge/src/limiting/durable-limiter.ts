@@ -5,6 +5,9 @@
  * reported. So the limit never fails open (each isolate still admits no more than the limit) and never fails closed
  * (an outage of the counter refuses nobody who keeps to it).
  *
+ * A question that was given up is kept until it is answered (`keep`): a request that ends with a call under way makes the
+ * platform cancel that call inside the object, in the middle of its write.
+ *
  * A refusal is remembered by the isolate until the next token, for `refusedMemoMs` at most: a flood from one address is
  * turned away here, and costs its object one question in that time.
  */
@@ -17,33 +20,42 @@ import type { RateLimiter, Take } from './limiter.ts';
 /** What is used of a Durable Object namespace; structural, so that nothing here depends on Workers. */
 export interface Counters<Id = unknown> {
   idFromName(name: string): Id;
-  get(id: Id): { take(limit: number): Promise<Take>; giveBack(atMs: number): Promise<void> };
+  get(id: Id): { take(limit: number, count: number): Promise<Take>; giveBack(atMs: number): Promise<void> };
 }
 
 export class DurableLimiter<Id> implements RateLimiter {
   readonly #counters: Counters<Id>;
   readonly #standIn: RateLimiter;
   readonly #report: Ports['report'];
+  readonly #keep: (work: Promise<unknown>) => void;
   readonly #refused = new LRUCache<string, { untilMs: number; freeAtMs: number }>({ max: edgeLimits.windowsMax });
 
-  constructor(counters: Counters<Id>, standIn: RateLimiter, report: Ports['report']) {
+  /** @param keep lets a call outlive the request that made it; it never rejects */
+  constructor(
+    counters: Counters<Id>,
+    standIn: RateLimiter,
+    report: Ports['report'],
+    keep: (work: Promise<unknown>) => void,
+  ) {
     this.#counters = counters;
     this.#standIn = standIn;
     this.#report = report;
+    this.#keep = keep;
   }
 
-  async take(key: string, limit: number, nowMs: number): Promise<Take> {
+  async take(key: string, limit: number, nowMs: number, count = 1): Promise<Take> {
     const refused = this.#refused.get(key);
     if (refused && nowMs < refused.untilMs) {
       return { allowed: false, remaining: 0, resetMs: refused.freeAtMs - nowMs, atMs: nowMs };
     }
     try {
-      const take = await withDeadline(edgeLimits.counterBudgetMs, this.#counterOf(key).take(limit), late);
-      if (!take.allowed) this.#remember(key, take, nowMs);
+      const take = await this.#inTime(this.#counterOf(key).take(limit, count));
+      // Who asked for many says nothing of who asks for one.
+      if (!take.allowed && count === 1) this.#remember(key, take, nowMs);
       return take;
     } catch (cause) {
       this.#report('counter_away', cause);
-      return { ...(await this.#standIn.take(key, limit, nowMs)), standIn: true };
+      return { ...(await this.#standIn.take(key, limit, nowMs, count)), standIn: true };
     }
   }
 
@@ -51,10 +63,18 @@ export class DurableLimiter<Id> implements RateLimiter {
     this.#refused.delete(key);
     if (take.standIn) return this.#standIn.giveBack(key, take);
     try {
-      await withDeadline(edgeLimits.counterBudgetMs, this.#counterOf(key).giveBack(take.atMs), late);
+      await this.#inTime(this.#counterOf(key).giveBack(take.atMs));
     } catch (cause) {
       this.#report('counter_away', cause);
     }
+  }
+
+  #inTime<Value>(call: Promise<Value>): Promise<Value> {
+    return withDeadline(edgeLimits.counterBudgetMs, call, () => {
+      // What becomes of it is nobody's business any more.
+      this.#keep(Promise.resolve(call).catch(() => undefined));
+      throw new Error(`the counter took more than ${edgeLimits.counterBudgetMs} ms`);
+    });
   }
 
   #remember(key: string, take: Take, nowMs: number): void {
@@ -65,8 +85,4 @@ export class DurableLimiter<Id> implements RateLimiter {
   #counterOf(key: string): ReturnType<Counters<Id>['get']> {
     return this.#counters.get(this.#counters.idFromName(key));
   }
-}
-
-function late(): never {
-  throw new Error(`the counter took more than ${edgeLimits.counterBudgetMs} ms`);
 }

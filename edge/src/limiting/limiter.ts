@@ -17,9 +17,12 @@ export interface Take {
 }
 
 export interface RateLimiter {
-  /** Takes one token of `key`. `nowMs` is the caller's clock; a counter with a clock of its own uses that. */
-  take(key: string, limit: number, nowMs: number): Take | Promise<Take>;
-  /** Undoes a take that was allowed. */
+  /**
+   * Takes `count` tokens of `key` (one by default), all or none; never more than `limit` are asked for. `nowMs` is the
+   * caller's clock; a counter with a clock of its own uses that.
+   */
+  take(key: string, limit: number, nowMs: number, count?: number): Take | Promise<Take>;
+  /** Undoes a take of one that was allowed. */
   giveBack(key: string, take: Take): void | Promise<void>;
 }
 

@@ -28,7 +28,7 @@ export class MemoryLimiter implements RateLimiter {
     this.#bounds = bounds;
   }
 
-  take(key: string, limit: number, nowMs: number): Take {
+  take(key: string, limit: number, nowMs: number, count = 1): Take {
     let window = this.#windows.get(key);
     if (window) {
       this.#windows.delete(key);
@@ -39,7 +39,7 @@ export class MemoryLimiter implements RateLimiter {
     }
     this.#windows.set(key, window);
     if (this.#windows.size > this.#bounds.windowsMax) this.#evict(nowMs);
-    return window.take(limit, nowMs);
+    return window.take(limit, nowMs, count);
   }
 
   giveBack(key: string, take: Take): void {

@@ -27,8 +27,8 @@ export class RateLimiterObject extends DurableObject<object> {
     });
   }
 
-  async take(limit: number): Promise<Take> {
-    const take = this.#window.take(limit, this.nowMs());
+  async take(limit: number, count = 1): Promise<Take> {
+    const take = this.#window.take(limit, this.nowMs(), count);
     if (take.allowed) await this.#write();
     return take;
   }

@@ -24,12 +24,16 @@ export class SlidingWindow {
   readonly #counts: number[] = Array.from({ length: bucketCount }, () => 0);
   #sum = 0;
 
-  take(limit: number, nowMs: number): Take {
+  /** All of `count`, or none. */
+  take(limit: number, nowMs: number, count = 1): Take {
     this.#moveTo(Math.floor(nowMs / bucketMs));
     const atMs = Math.max(nowMs, this.#bucket * bucketMs);
-    if (this.#sum >= limit) return { allowed: false, remaining: 0, resetMs: this.#resetMs(limit, atMs), atMs };
-    this.#add(this.#bucket, 1);
-    return { allowed: true, remaining: limit - this.#sum, resetMs: this.#resetMs(limit, atMs), atMs };
+    if (this.#sum + count > limit) {
+      const remaining = Math.max(limit - this.#sum, 0);
+      return { allowed: false, remaining, resetMs: this.#resetMs(limit, atMs, count), atMs };
+    }
+    this.#add(this.#bucket, count);
+    return { allowed: true, remaining: limit - this.#sum, resetMs: this.#resetMs(limit, atMs, 1), atMs };
   }
 
   /** Undoes one take; without effect once its bucket no longer counts. */
@@ -90,9 +94,9 @@ export class SlidingWindow {
     this.#bucket = bucket;
   }
 
-  /** Until a token is there that is not there now: when full, the next free one; else the next one to come back. */
-  #resetMs(limit: number, nowMs: number): number {
-    let left = Math.max(this.#sum - limit, 0);
+  /** Until `count` are there that are not there now: when full, the next free ones; else the next one to come back. */
+  #resetMs(limit: number, nowMs: number, count: number): number {
+    let left = Math.max(this.#sum + count - 1 - limit, 0);
     for (let bucket = this.#bucket - bucketCount + 1; bucket <= this.#bucket; bucket++) {
       left -= this.#countOf(bucket);
       if (left < 0) return (bucket + bucketCount) * bucketMs - nowMs;

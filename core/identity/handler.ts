@@ -1,0 +1,66 @@
+/**
+ * Wire ↔ revocations.
+ *
+ * What a revocation names belongs to the issuer of the tokens: nobody here can say whether there is such a token, such a
+ * customer, or such a merchant of theirs.
+ */
+import { limits, type revocations, uuidV7 } from '@local-plus/contracts';
+import {
+  type CoreAnswer,
+  type CoreRequest,
+  createdAnswer,
+  type Handlers,
+  keyOf,
+  ProblemError,
+} from '../platform/http/index.ts';
+import { operatorId, requestHash } from '../platform/postgres/index.ts';
+import type { RevocationRow, RevocationStore } from './store.ts';
+
+export interface HandlerPorts {
+  readonly store: RevocationStore;
+  readonly nowMs: () => number;
+}
+
+export function identityHandlers(ports: HandlerPorts): Handlers {
+  return { 'revocations.create': (request) => createRevocation(ports, request) };
+}
+
+async function createRevocation(ports: HandlerPorts, request: CoreRequest<'revocations.create'>): Promise<CoreAnswer> {
+  const { kind, value, merchant_id = null } = request.body;
+  const expires_at = new Date(request.body.expires_at);
+  const key = {
+    creator: request.context.merchantId ?? operatorId,
+    idempotencyKey: keyOf(request),
+    requestHash: requestHash([kind, value, merchant_id, expires_at.getTime()]),
+  };
+  const id = uuidV7(ports.nowMs());
+  const outcome = await ports.store.create(key, { id, kind, value, merchant_id, expires_at });
+  switch (outcome.type) {
+    case 'key_reused':
+      throw new ProblemError('idempotency_key_reused');
+    case 'conflict':
+      throw new ProblemError('invalid_request', {
+        errors: [{ pointer: '/expires_at', code: 'past', detail: 'It is not in the future.' }],
+      });
+    default:
+      return createdAnswer(revocationJson(outcome.row), outcome.type === 'replayed');
+  }
+}
+
+function revocationJson(row: RevocationRow): revocations.Revocation {
+  const { id, kind, value, merchant_id } = row;
+  const [expires_at, created_at] = [row.expires_at.toISOString(), row.created_at.toISOString()];
+  return { id, kind, value, merchant_id, expires_at, created_at };
+}
+
+/** What is revoked after a place, for the edge. */
+export async function revocationPage(store: RevocationStore, after: number): Promise<revocations.ListPage> {
+  const rows = await store.list(after, limits.revocationRowsMax);
+  return {
+    data: rows.map(({ kind, value, merchant_id, expires_at }) => {
+      return { kind, value, merchant_id, expires_at_ms: expires_at.getTime() };
+    }),
+    next: rows.at(-1)?.place ?? after,
+    is_last: rows.length < limits.revocationRowsMax,
+  };
+}

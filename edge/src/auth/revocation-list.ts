@@ -1,0 +1,115 @@
+/**
+ * What the isolate knows of revocations: all that are not expired, read from core a page at a time, and from then on
+ * only what is new.
+ *
+ * V1  Younger than `revocationsFreshMs`: used as it is. Older: used, and read again behind. Older than
+ *     `revocationsWaitMs`: whoever needs it waits for core. Older than `revocationsServedMs`: not used; a token whose
+ *     revocation cannot be ruled out is not accepted.
+ * V2  The age counts from before core was asked, and only a reading that came to the end of the list renews it.
+ * V3  The place only moves past what has been taken in. At most `revocationsMax` are: with more, nothing is renewed, so
+ *     that by V1 no token is accepted, and it is reported.
+ * V4  One reading is under way at a time; one that never ends (its request's context died) is given up. Who waits for it
+ *     looks whether it is over, and shares no promise with it (cache/flights.ts).
+ */
+import type { revocations } from '@local-plus/contracts';
+import { untilOver } from '../cache/flights.ts';
+import { edgeLimits } from '../limits.ts';
+import type { Ports, RequestInfo } from '../ports.ts';
+
+/** One page after a place; null when core could not be asked. */
+export type ReadPage = (after: number) => Promise<revocations.ListPage | null>;
+
+const { revocationsFreshMs, revocationsWaitMs, revocationsServedMs, revocationsRetryMs } = edgeLimits;
+const { revocationsReadMs, revocationsMax, revocationPagesMax, lookUpBudgetMs } = edgeLimits;
+
+export class RevocationList {
+  readonly #ports: Pick<Ports, 'nowMs' | 'report'>;
+  readonly #revokedUntilMs = new Map<string, number>();
+  #place = 0;
+  #sinceMs = Number.NEGATIVE_INFINITY;
+  #askedAtMs = Number.NEGATIVE_INFINITY;
+  #flight: { readonly startedAtMs: number; isOver: boolean } | null = null;
+
+  constructor(ports: Pick<Ports, 'nowMs' | 'report'>) {
+    this.#ports = ports;
+  }
+
+  /** Whether the list may be used (V1); reads on where it is time to. */
+  async isUsable(readPage: ReadPage, waitUntil: RequestInfo['waitUntil']): Promise<boolean> {
+    const ageMs = this.#ports.nowMs() - this.#sinceMs;
+    if (ageMs < revocationsFreshMs) return true;
+    const flight = this.#read(readPage, waitUntil);
+    if (ageMs < revocationsWaitMs) return true;
+    if (flight !== null) await untilOver(flight, lookUpBudgetMs);
+    return this.#ports.nowMs() - this.#sinceMs < revocationsServedMs;
+  }
+
+  revokes(merchantId: string, subject: string, tokenId: string | null): boolean {
+    return this.#has('subject', merchantId, subject) || (tokenId !== null && this.#has('token', merchantId, tokenId));
+  }
+
+  #has(kind: revocations.RevocationKind, merchantId: string, value: string): boolean {
+    const nowMs = this.#ports.nowMs();
+    const untilMs = (merchant: string | null) => this.#revokedUntilMs.get(nameOf(kind, merchant, value)) ?? 0;
+    return untilMs(merchantId) > nowMs || untilMs(null) > nowMs;
+  }
+
+  /** The reading under way, begun where it is time to; null: there is none. */
+  #read(readPage: ReadPage, waitUntil: RequestInfo['waitUntil']): { readonly isOver: boolean } | null {
+    const nowMs = this.#ports.nowMs();
+    const isUnderWay = this.#flight !== null && nowMs - this.#flight.startedAtMs < revocationsReadMs;
+    if (this.#flight === null || !isUnderWay) {
+      if (nowMs - this.#askedAtMs < revocationsRetryMs) return null;
+      this.#askedAtMs = nowMs;
+      const flight = { startedAtMs: nowMs, isOver: false };
+      this.#flight = flight;
+      const catchingUp = this.#catchUp(readPage, nowMs).finally(() => {
+        flight.isOver = true;
+        if (this.#flight === flight) this.#flight = null;
+      });
+      waitUntil(catchingUp);
+      return flight;
+    }
+    return this.#flight;
+  }
+
+  async #catchUp(readPage: ReadPage, startedAtMs: number): Promise<void> {
+    for (let count = 0; count < revocationPagesMax; count++) {
+      const page = await readPage(this.#place);
+      if (page === null || !this.#takeIn(page)) return;
+      if (page.is_last) {
+        this.#sinceMs = Math.max(this.#sinceMs, startedAtMs);
+        return;
+      }
+      if (this.#ports.nowMs() - startedAtMs >= revocationsReadMs) return;
+    }
+  }
+
+  /** False, and the place stays, when there is no room. */
+  #takeIn({ data, next }: revocations.ListPage): boolean {
+    if (this.#revokedUntilMs.size + data.length > revocationsMax) this.#dropExpired();
+    for (const { kind, merchant_id, value, expires_at_ms } of data) {
+      const name = nameOf(kind, merchant_id, value);
+      const before = this.#revokedUntilMs.get(name);
+      if (before === undefined && this.#revokedUntilMs.size >= revocationsMax) {
+        this.#ports.report('revocations_full');
+        return false;
+      }
+      this.#revokedUntilMs.set(name, Math.max(before ?? 0, expires_at_ms));
+    }
+    this.#place = Math.max(this.#place, next);
+    return true;
+  }
+
+  #dropExpired(): void {
+    const nowMs = this.#ports.nowMs();
+    for (const [name, untilMs] of this.#revokedUntilMs) {
+      if (untilMs <= nowMs) this.#revokedUntilMs.delete(name);
+    }
+  }
+}
+
+/** No part has a space in it. */
+function nameOf(kind: revocations.RevocationKind, merchantId: string | null, value: string): string {
+  return `${kind} ${merchantId ?? '*'} ${value}`;
+}

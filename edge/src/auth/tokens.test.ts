@@ -1,0 +1,119 @@
+/** What a customer's token can do: scopes, tenant, plan, address; and that what is remembered of it does not outlive it. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { limits } from '@local-plus/contracts';
+import { bearer, createTokenStage, identity, newPair, tokenOf } from '../../test/issuer.ts';
+import { authorized, earn, earnPath, grant, merchantId, startMs, told, walletId } from '../../test/stage.ts';
+
+const balance = `/v1/wallets/${walletId}/balance`;
+const pair = await newPair('ES256', 'k');
+const nowS = startMs / 1_000;
+const otherMerchantId = '01890000-0000-7000-8000-0000000000cc';
+
+async function many(count: number, ask: () => Promise<Response>): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const answer of await Promise.all(Array.from({ length: count }, async () => told(await ask())))) {
+    counts[answer] = (counts[answer] ?? 0) + 1;
+  }
+  return counts;
+}
+
+describe('a customer', () => {
+  it('does what its scopes say, and is told which one lacks', async () => {
+    const { stage, asked } = await createTokenStage([pair]);
+    const headers = bearer(await tokenOf(pair, { scope: 'openid wallets:read profile' }));
+    assert.equal(await told(await stage.ask(balance, { headers })), '201');
+    const answer = await stage.ask(earnPath, earn('{"amount":5}', headers));
+    const challenge = 'Bearer realm="local-plus", error="insufficient_scope", scope="transactions:write"';
+    assert.equal(answer.headers.get('www-authenticate'), challenge);
+    assert.equal(await told(answer), '403 forbidden');
+    assert.equal(asked.length, 1);
+  });
+
+  it('without a scope may do what is public only', async () => {
+    const { stage, answer } = await createTokenStage([pair]);
+    const headers = bearer(await tokenOf(pair, { scope: undefined }));
+    assert.equal(await told(await stage.ask(balance, { headers })), '403 forbidden');
+    answer(() => Response.json({ data: [], next_cursor: null }));
+    assert.equal(await told(await stage.ask('/v1/catalog', { headers })), '200');
+  });
+
+  it('is never the operator, whatever its token says', async () => {
+    const { stage, asked } = await createTokenStage([pair]);
+    const headers = bearer(await tokenOf(pair, { scope: 'admin wallets:read' }));
+    assert.equal(await told(await stage.ask('/v1/merchants', earn('{"name":"a"}', headers))), '403 forbidden');
+    assert.equal(await told(await stage.ask(balance, { headers })), '201');
+    assert.ok(asked[0]?.headers['lp-context']?.endsWith(';customer-1;wallets:read'));
+  });
+
+  it('is of the merchant that the configured claim names', async () => {
+    const tokens = { ...identity, tenantClaim: 'https://shop.example/tenant' };
+    const { stage, asked } = await createTokenStage([pair], { tokens });
+    const token = await tokenOf(pair, { merchant_id: merchantId, [tokens.tenantClaim]: otherMerchantId });
+    assert.equal(await told(await stage.ask(balance, { headers: bearer(token) })), '201');
+    assert.ok(asked[0]?.headers['lp-context']?.includes(`;${otherMerchantId};customer-1;`));
+  });
+
+  it('has a plan of its own: not its address’s, nor that of a key or a customer of the same name', async () => {
+    const { stage } = await createTokenStage([pair]);
+    const headers = bearer(await tokenOf(pair, { sub: grant.api_key_id }));
+    const plan = limits.customerRequestsPerMinute;
+    const answers = await many(plan + 20, () => stage.ask(balance, { headers }));
+    assert.deepEqual(answers, { 201: plan, '429 rate_limited': 20 });
+    const other = bearer(await tokenOf(pair, { sub: grant.api_key_id, merchant_id: otherMerchantId }));
+    assert.equal(await told(await stage.ask(balance, { headers: other })), '201');
+    assert.equal(await told(await stage.ask(balance, { headers: authorized })), '201');
+    await stage.settle();
+    assert.deepEqual(await many(101, () => stage.ask(balance)), { '401 unauthenticated': 100, '429 rate_limited': 1 });
+  });
+});
+
+describe('a token that is none', () => {
+  it('uses up the address that sends it: 401, then 429, and is then not even verified', async () => {
+    const { stage } = await createTokenStage([pair]);
+    const headers = bearer(await tokenOf(pair, { aud: 'other' }));
+    assert.deepEqual(await many(120, () => stage.ask(balance, { headers })), {
+      '401 unauthenticated': 100,
+      '429 rate_limited': 20,
+    });
+  });
+
+  it('on a public route is nobody’s: counted by address, not refused', async () => {
+    const { stage, answer } = await createTokenStage([pair]);
+    answer(() => Response.json({ data: [], next_cursor: null }));
+    const headers = bearer(await tokenOf(pair, { aud: 'other' }));
+    const answers = await many(120, () => stage.ask('/v1/catalog', { headers }));
+    assert.deepEqual(answers, { 200: 100, '429 rate_limited': 20 });
+  });
+
+  it('and one that cannot be checked withholds nothing public', async () => {
+    const issuer = await createTokenStage([pair]);
+    issuer.respond = () => new Response('', { status: 500 });
+    issuer.answer(() => Response.json({ data: [], next_cursor: null }));
+    const headers = bearer(await tokenOf(pair));
+    assert.equal((await issuer.stage.ask('/v1/catalog', { headers })).status, 200);
+    assert.equal(await told(await issuer.stage.ask(balance, { headers })), '503 unavailable');
+  });
+});
+
+describe('what is remembered of a token', () => {
+  it('ends with the token', async () => {
+    const { stage } = await createTokenStage([pair]);
+    const headers = bearer(await tokenOf(pair, { exp: nowS + 5 }));
+    assert.equal(await told(await stage.ask(balance, { headers })), '201');
+    stage.passMs(4_999);
+    assert.equal(await told(await stage.ask(balance, { headers })), '201');
+    stage.passMs(1);
+    const answer = await stage.ask(balance, { headers });
+    assert.equal(answer.headers.get('www-authenticate'), 'Bearer realm="local-plus", error="invalid_token"');
+    assert.equal(await told(answer), '401 unauthenticated');
+  });
+
+  it('is never the token: neither core nor the log sees it', async () => {
+    const { stage, asked } = await createTokenStage([pair]);
+    const token = await tokenOf(pair);
+    await stage.ask(earnPath, earn('{"amount":5}', bearer(token)));
+    assert.equal(asked.length, 1);
+    assert.ok(!JSON.stringify([asked, stage.troubles]).includes(token.split('.')[2] as string));
+  });
+});

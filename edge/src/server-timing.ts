@@ -1,0 +1,17 @@
+/**
+ * `Server-Timing` (https://www.w3.org/TR/server-timing/): where an answer's time went, in milliseconds.
+ *
+ * `origin` is what the request waited for core's answer to begin; `edge` everything else up to the answer's head, look-ups
+ * of keys and counters among it. Coarse on Workers, whose clock stands still but for I/O: computing costs no time there.
+ */
+import type { Answer, Exchange } from './exchange.ts';
+
+export function serverTiming(exchange: Exchange, answer: Answer, nowMs: number): string {
+  const { originMs } = exchange;
+  const edgeMs = Math.max(0, nowMs - exchange.startedAtMs - originMs);
+  const metrics = [`edge;dur=${edgeMs}`];
+  if (originMs > 0) metrics.push(`origin;dur=${originMs}`);
+  const cacheStatus = answer.headers['cache-status'];
+  if (cacheStatus !== undefined) metrics.push(`cache;desc=${cacheStatus.includes('; hit') ? 'hit' : 'miss'}`);
+  return metrics.join(', ');
+}

@@ -1,0 +1,8 @@
+/** Looks until it is so; a bound, not an expectation. */
+export async function eventually(what: string, isSo: () => Promise<boolean>, withinMs = 30_000): Promise<void> {
+  const untilMs = Date.now() + withinMs;
+  while (!(await isSo())) {
+    if (Date.now() > untilMs) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
