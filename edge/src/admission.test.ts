@@ -133,8 +133,10 @@ describe('a made-up key', () => {
 
   it('cannot keep a real one of another address from its look-up, joined or not', async () => {
     const memory = new MemoryLimiter();
+    let taken = (): void => undefined;
     const far: RateLimiter = {
       async take(...counted) {
+        taken();
         await new Promise((resolve) => setTimeout(resolve, 5));
         return memory.take(...counted);
       },
@@ -142,11 +144,12 @@ describe('a made-up key', () => {
     };
     const stage = await createStage({ addresses: far });
     await many(limits.ipRequestsPerMinute, (at) => stage.ask(balance, { headers: madeUp(at) }));
-    const [poor, rich] = await Promise.all([
-      stage.ask(balance, { headers: authorized }),
-      stage.ask(balance, { headers: authorized, clientAddress: '192.0.2.2' }),
-    ]);
-    assert.deepEqual([await told(poor), await told(rich)], ['429 rate_limited', '201']);
+    const { promise: poorLeads, resolve } = Promise.withResolvers<void>();
+    taken = resolve;
+    const poor = stage.ask(balance, { headers: authorized });
+    await poorLeads;
+    const rich = await stage.ask(balance, { headers: authorized, clientAddress: '192.0.2.2' });
+    assert.deepEqual([await told(await poor), await told(rich)], ['429 rate_limited', '201']);
   });
 
   it('on a public route is nobody’s: counted by address, not refused', async () => {
