@@ -87,14 +87,19 @@ describe('a request of several parts', () => {
     assert.equal(stage.ledger.transactions(account).length, 3);
   });
 
-  it('opposite transfers, many at once, in small batches: nothing is lost and nobody waits for ever', async () => {
+  it('opposite transfers, 10,000 at once, in small batches: nothing is lost and nobody waits for ever', async () => {
     const stage = new Stage();
-    const runtime = await started(stage, { batchCommandsMax: 7, turnCommandsMax: 3, overlapCommandsMin: 1 });
+    const runtime = await started(stage, {
+      batchCommandsMax: 70,
+      turnCommandsMax: 30,
+      overlapCommandsMin: 1,
+      mailboxMax: 10_000,
+    });
     const [one, two] = [newAccountId(), newAccountId()];
     await runtime.submit(stage.request(one, 'earn', 100, 'a'));
     await runtime.submit(stage.request(two, 'earn', 100, 'b'));
     const outcomes = await Promise.all(
-      Array.from({ length: 500 }, (_, number) =>
+      Array.from({ length: 10_000 }, (_, number) =>
         runtime.submit(
           number % 2 ? stage.transfer(one, two, 7, `t${number}`) : stage.transfer(two, one, 5, `t${number}`),
         ),
