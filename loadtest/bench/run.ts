@@ -1,246 +1,143 @@
 /**
- * `npm run bench [-- --rounds 3] [--seconds 5] [--sides ours,ours-relay,row-lock] [--generator cheapest|wrk|own] [--name N]`
+ * `npm run bench [-- --scenarios comparison,bulk,…|all] [--sides ours,row-lock,…] [--workloads uniform,hot] [--rounds 3] [--seconds 5]
+ *  [--relay] [--long-seconds 600] [--tigerbeetle DIR] [--generator cheapest|wrk|own] [--name N]`
  *
- * Durable earns per second, straight to the server: ours against what people would build instead, on one Postgres of
- * its own (fsync on), in one interleaved run, so that a machine that gets slower gets slower for all.
+ * Durable earns per second, straight to the server: ours against what people would build instead and against what bounds it, on
+ * one Postgres of its own (fsync on), in one interleaved run, so that a machine that gets slower gets slower for all.
+ * At the end every ledger is audited: balances against rows.
  */
-import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { freePorts, type PostgresServer, startPostgres } from '@local-plus/deploy';
-import postgres from 'postgres';
-import { LoadError, printFailure } from '../stack.ts';
-import { repositoryDir } from '../stack-process.ts';
-import { formatNumber } from '../table.ts';
-import { chooseGenerator } from './generator.ts';
-import { startOurs } from './ours.ts';
-import { machineFacts, printReport, type Series, writeReport } from './results.ts';
-import { type RoundResult, type RoundSettings, runRound, type Workload } from './round.ts';
-import { createRowLockDatabase, startRowLock } from './row-lock.ts';
-import type { Side, Surroundings } from './side.ts';
+import { LoadError } from '../stack.ts';
+import { Cast, type SideName, sideNames } from './cast.ts';
+import {
+  describePostgres,
+  type Environment,
+  listOf,
+  resultName,
+  resultsDir,
+  runBench,
+  wholeNumber,
+} from './environment.ts';
+import { chooseGenerator } from './load/generator.ts';
+import type { BenchReport } from './report/report.ts';
+import { machineFacts, printReport, writeReport } from './report/results.ts';
+import type { RoundSettings } from './round.ts';
+import { comparison } from './scenarios/comparison.ts';
+import { longRun } from './scenarios/long-run.ts';
+import { openLoop } from './scenarios/open-loop.ts';
+import { overload } from './scenarios/overload.ts';
+import type { Findings, Scenario } from './scenarios/scenario.ts';
+import { bulkOverSingle, oneClient, replaysOverNone } from './scenarios/variants.ts';
+import { type Workload, workloads } from './side.ts';
 
-const workloads: readonly Workload[] = ['uniform', 'hot'];
-const pools = [8, 16, 32, 64] as const;
-const POOL_TRIAL_SECONDS = 3;
-/** More than any of them reaches. */
-const POOL_TRIAL_PER_SECOND = 5_000;
-
-const sideNames = ['ours', 'ours-relay', 'row-lock'] as const;
-type SideName = (typeof sideNames)[number];
+const scenarios = {
+  comparison,
+  bulk: bulkOverSingle,
+  replays: replaysOverNone,
+  'one-client': oneClient,
+  'open-loop': openLoop,
+  overload,
+  'long-run': longRun,
+} as const satisfies Record<string, Scenario>;
+type ScenarioName = keyof typeof scenarios;
+const scenarioNames = Object.keys(scenarios) as ScenarioName[];
 
 interface Arguments {
+  readonly scenarios: readonly ScenarioName[];
+  readonly sides: readonly SideName[];
+  readonly workloads: readonly Workload[];
   readonly rounds: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
+  readonly longSeconds: number;
   readonly connections: number;
   readonly walletCount: number;
-  readonly sides: readonly SideName[];
+  readonly seed: number;
+  readonly ours: 'ours' | 'ours-relay';
+  readonly tigerBeetleDir: string | null;
   readonly generator: 'wrk' | 'own' | 'cheapest';
   readonly name: string;
 }
 
-/** A side as it runs under one workload: the row lock uses the pool that suits it best. */
-interface Contestant {
-  readonly workload: Workload;
-  readonly side: Side;
-  /** Before its first round; null: nobody knows. */
-  readonly expectedPerSecond: number | null;
-  readonly rounds: RoundResult[];
-}
+runBench(readArguments, main);
 
-/** Whatever was started, in order; stopped in the opposite order, also on Ctrl-C. */
-const started: { stop(): Promise<void> }[] = [];
-
-async function main(): Promise<void> {
-  const args = readArguments();
-  const startedAt = new Date().toISOString();
-  const dir = join(repositoryDir, '.local', 'bench', startedAt.replace(/[-:]|\.\d+Z$/g, ''));
-  mkdirSync(dir, { recursive: true });
-  const [port = 0] = await freePorts(1);
-  const server = await startPostgres({ dataDir: join(dir, 'postgres'), port });
-  started.push(server);
+async function main(environment: Environment, args: Arguments): Promise<void> {
   const generator = await chooseGenerator(args.generator);
   const settings: RoundSettings = {
     generator,
-    dir,
-    postgresPid: server.pid ?? 0,
+    dir: environment.dir,
+    postgresPid: environment.postgresPid,
     connections: args.connections,
     seconds: args.seconds,
     warmupSeconds: args.warmupSeconds,
   };
-  const notes = [
-    `Generator: ${generator.name}, ${args.connections} connections, closed loop, requests made and signed beforehand.`,
-    'The row-locking side checks no signature and publishes nothing: both are in its favour.',
-  ];
-  const contestants = await startContestants(args, surroundingsOf(server, dir, args), settings, notes);
-  await interleave(args.rounds, contestants, settings);
-  const report = {
+  const cast = new Cast(environment, settings, args.tigerBeetleDir);
+  const findings: Findings[] = [];
+  for (const name of args.scenarios) {
+    console.log(`\n— ${name} —`);
+    findings.push(await scenarios[name]({ ...args, environment, cast, settings }));
+  }
+  const faults = await cast.audit();
+  if (faults.length > 0) throw new Error(`a ledger is wrong:\n${faults.join('\n')}`);
+  const { rounds, seconds, connections, walletCount } = args;
+  const report: BenchReport = {
     name: args.name,
-    startedAt,
-    machine: machineFacts(await versionOf(server)),
-    settings: { rounds: args.rounds, seconds: args.seconds, connections: args.connections, wallets: args.walletCount },
-    series: contestants.map(({ workload, side, rounds }): Series => ({ side: side.name, workload, rounds })),
-    notes,
+    command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+    startedAt: environment.startedAt,
+    machine: machineFacts(await describePostgres(environment.postgres)),
+    settings: { rounds, seconds, connections, wallets: walletCount },
+    series: findings.flatMap(({ series = [] }) => series),
+    figures: findings.flatMap(({ figures = [] }) => figures),
+    tables: findings.flatMap(({ tables = [] }) => tables),
+    notes: [
+      `Generator: ${generator.name}, ${connections} connections, closed loop, requests made and signed beforehand.`,
+      ...findings.flatMap(({ notes = [] }) => notes),
+      ...cast.notes,
+      'After the run the balances of every side were the sums of its rows.',
+    ],
   };
   printReport(report);
-  console.log(`Written to ${writeReport(join(repositoryDir, 'loadtest', 'results'), report)}`);
-  await stopAll();
-  rmSync(dir, { recursive: true, force: true });
-}
-
-/** A B C A B C …, the order turned by one each round, so that nobody always follows the same neighbour. */
-async function interleave(count: number, contestants: Contestant[], settings: RoundSettings): Promise<void> {
-  for (let number = 0; number < count; number++) {
-    const turn = number % contestants.length;
-    for (const contestant of [...contestants.slice(turn), ...contestants.slice(0, turn)]) {
-      const { side, workload, rounds } = contestant;
-      const expected = rounds.at(-1)?.perSecond ?? contestant.expectedPerSecond;
-      const result = await runRound(settings, side, workload, expected);
-      rounds.push(result);
-      console.log(`round ${number + 1}  ${side.name}, ${workload}: ${formatNumber(result.perSecond)}/s`);
-    }
-  }
-}
-
-async function startContestants(
-  args: Arguments,
-  surroundings: Surroundings,
-  settings: RoundSettings,
-  notes: string[],
-): Promise<Contestant[]> {
-  const contestants: Contestant[] = [];
-  for (const name of args.sides) {
-    if (name === 'row-lock') {
-      const best = await bestPools(surroundings, settings, notes);
-      for (const workload of workloads) contestants.push({ workload, ...best[workload], rounds: [] });
-      continue;
-    }
-    const side = await startOurs(surroundings, name === 'ours-relay');
-    started.push(side);
-    for (const workload of workloads) contestants.push({ workload, side, expectedPerSecond: null, rounds: [] });
-  }
-  return contestants;
-}
-
-/** Every size of the pool under both workloads, one after the other; the best for each is what is compared. */
-async function bestPools(
-  surroundings: Surroundings,
-  settings: RoundSettings,
-  notes: string[],
-): Promise<Record<Workload, { side: Side; expectedPerSecond: number }>> {
-  const database = await createRowLockDatabase(surroundings);
-  const trial = { ...settings, seconds: POOL_TRIAL_SECONDS, warmupSeconds: 1 };
-  const rates: { pool: number; workload: Workload; perSecond: number }[] = [];
-  for (const pool of pools) {
-    const side = await startRowLock(surroundings, database, pool);
-    started.push(side);
-    for (const workload of workloads) {
-      const { perSecond } = await runRound(trial, side, workload, POOL_TRIAL_PER_SECOND);
-      rates.push({ pool, workload, perSecond });
-      console.log(`row lock, ${pool} connections to Postgres, ${workload}: ${formatNumber(perSecond)}/s`);
-    }
-    await side.stop();
-    started.splice(started.indexOf(side), 1);
-  }
-  const servers = new Map<number, Side>();
-  const best = async (workload: Workload): Promise<{ side: Side; expectedPerSecond: number }> => {
-    const ranked = rates.filter((rate) => rate.workload === workload).sort((a, b) => b.perSecond - a.perSecond);
-    const { pool, perSecond } = ranked[0] ?? { pool: pools[0], perSecond: 0 };
-    const all = ranked.map((rate) => `${rate.pool}: ${formatNumber(rate.perSecond)}/s`).join(', ');
-    notes.push(`Row lock, ${workload}: ${pool} connections to Postgres, the best of ${all}.`);
-    const side = servers.get(pool) ?? (await startRowLock(surroundings, database, pool));
-    if (!servers.has(pool)) started.push(side);
-    servers.set(pool, side);
-    return { side, expectedPerSecond: perSecond };
-  };
-  return { uniform: await best('uniform'), hot: await best('hot') };
-}
-
-function surroundingsOf(server: PostgresServer, dir: string, args: Arguments): Surroundings {
-  return {
-    dir,
-    walletCount: args.walletCount,
-    log: console.log,
-    async createDatabase(name) {
-      const sql = postgres(server.url, { max: 1, onnotice: () => undefined });
-      try {
-        await sql`create database ${sql(name)}`;
-      } finally {
-        await sql.end({ timeout: 5 });
-      }
-      const url = new URL(server.url);
-      url.pathname = `/${name}`;
-      return url.toString();
-    },
-  };
-}
-
-async function versionOf(server: PostgresServer): Promise<string> {
-  const sql = postgres(server.url, { max: 1, onnotice: () => undefined });
-  try {
-    const [row] = await sql<{ version: string; fsync: string; commit: string; wal: string }[]>`
-      select current_setting('server_version') as version, current_setting('fsync') as fsync,
-             current_setting('synchronous_commit') as commit, current_setting('max_wal_size') as wal`;
-    return `${row?.version}, fsync ${row?.fsync}, synchronous_commit ${row?.commit}, max_wal_size ${row?.wal}`;
-  } finally {
-    await sql.end({ timeout: 5 });
-  }
-}
-
-async function stopAll(): Promise<void> {
-  for (let part = started.pop(); part !== undefined; part = started.pop()) await part.stop();
+  console.log(`Written to ${writeReport(resultsDir, report)}`);
 }
 
 function readArguments(): Arguments {
   const { values } = parseArgs({
     options: {
+      scenarios: { type: 'string', default: 'comparison' },
+      sides: { type: 'string' },
+      workloads: { type: 'string', default: workloads.join(',') },
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '5' },
       warmup: { type: 'string', default: '2' },
+      'long-seconds': { type: 'string', default: '600' },
       connections: { type: 'string', default: '256' },
       wallets: { type: 'string', default: '10000' },
-      sides: { type: 'string', default: sideNames.join(',') },
+      seed: { type: 'string', default: '1' },
+      relay: { type: 'boolean', default: false },
+      tigerbeetle: { type: 'string' },
       generator: { type: 'string', default: 'cheapest' },
       name: { type: 'string', default: 'earns' },
     },
   });
-  const sides = values.sides.split(',').map((text) => sideNames.find((name) => name === text));
-  if (sides.includes(undefined)) throw new LoadError(`--sides are any of ${sideNames.join(', ')}, with commas.`);
   const generator = (['cheapest', 'wrk', 'own'] as const).find((name) => name === values.generator);
   if (generator === undefined) throw new LoadError('--generator is cheapest, wrk or own.');
-  if (!/^[a-z0-9-]{1,40}$/.test(values.name)) throw new LoadError('--name is 1 to 40 of a-z, 0-9 and -.');
+  const tigerBeetleDir = values.tigerbeetle ?? null;
+  const usual = sideNames.filter((name) => name !== 'tigerbeetle' || tigerBeetleDir !== null);
   return {
-    rounds: whole('--rounds', values.rounds),
-    seconds: whole('--seconds', values.seconds),
-    warmupSeconds: whole('--warmup', values.warmup),
-    connections: whole('--connections', values.connections),
-    walletCount: whole('--wallets', values.wallets),
-    sides: sides as SideName[],
+    scenarios: values.scenarios === 'all' ? scenarioNames : listOf('--scenarios', values.scenarios, scenarioNames),
+    sides: values.sides === undefined ? usual : listOf('--sides', values.sides, sideNames),
+    workloads: listOf('--workloads', values.workloads, workloads),
+    rounds: wholeNumber('--rounds', values.rounds, 1_000),
+    // A signature is good for half a minute, and is made before the round.
+    seconds: wholeNumber('--seconds', values.seconds, 15),
+    warmupSeconds: wholeNumber('--warmup', values.warmup, 15),
+    longSeconds: wholeNumber('--long-seconds', values['long-seconds'], 86_400),
+    connections: wholeNumber('--connections', values.connections, 10_000),
+    walletCount: wholeNumber('--wallets', values.wallets, 1_000_000),
+    seed: wholeNumber('--seed', values.seed, 2 ** 31),
+    ours: values.relay ? 'ours-relay' : 'ours',
+    tigerBeetleDir,
     generator,
-    name: values.name,
+    name: resultName(values.name),
   };
 }
-
-function whole(flag: string, text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0 && value <= 1_000_000) return value;
-  throw new LoadError(`${flag} must be a positive whole number, not "${text}".`);
-}
-
-/** Stops what was started, whatever happened, and keeps the first failure. */
-async function finish(failure: unknown): Promise<void> {
-  printFailure(failure);
-  process.exitCode = 1;
-  await stopAll();
-}
-
-process.once('SIGINT', () => {
-  void finish(new LoadError('Interrupted.')).then(
-    () => process.exit(130),
-    (error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    },
-  );
-});
-main().catch(finish);

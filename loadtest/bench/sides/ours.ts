@@ -8,25 +8,49 @@ import { parseSigningKeys, uuidV7 } from '@local-plus/contracts';
 import { freePorts, startCore, startKafka } from '@local-plus/deploy';
 import postgres from 'postgres';
 import { z } from 'zod';
-import { limits } from '../limits.ts';
-import { type Caller, headerNames, sign } from '../signing.ts';
-import type { Side, Surroundings } from './side.ts';
+import { limits } from '../../limits.ts';
+import { type Caller, headerNames, sign } from '../../signing.ts';
+import type { HttpSide, Surroundings } from '../side.ts';
+import { auditLedger, countBatches, countBusy, countWritten } from './audits.ts';
 
 const created = z.object({ id: z.uuid() });
 
 /** How many wallets are asked for at once. */
 const CREATE_CONCURRENCY = 64;
 
-/**
- * @param withRelay with the relay and a real broker, which belong to this side's cost; without, events stay in the
- *   ledger, as the other side's stay in its outbox
- */
-export async function startOurs(surroundings: Surroundings, withRelay: boolean): Promise<Side> {
+export interface OursOptions {
+  /**
+   * With the relay and a real broker, which belong to this side's cost; without, events stay in the ledger, as the other
+   * sides' stay in their outbox.
+   */
+  readonly withRelay?: boolean;
+  /** Of the folder and the database, when there are several. */
+  readonly label?: string;
+  /** The program; core's own when absent. */
+  readonly entry?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Makes the wallets, past the API; core runs already and has seen none of them. Returns their ids. */
+  readonly fill?: (databaseUrl: string, tenant: Tenant) => Promise<readonly string[]>;
+  /** Of the program: point expiry and the like. */
+  readonly program?: Readonly<Record<string, unknown>>;
+}
+
+export interface OurSide extends HttpSide {
+  readonly databaseUrl: string;
+}
+
+export interface Tenant {
+  readonly merchantId: string;
+  readonly programId: string;
+}
+
+export async function startOurs(surroundings: Surroundings, options: OursOptions = {}): Promise<OurSide> {
+  const { withRelay = false, label = withRelay ? 'ours-relay' : 'ours' } = options;
   const name = withRelay ? 'ours, with relay to Kafka' : 'ours';
-  const dir = join(surroundings.dir, withRelay ? 'ours-relay' : 'ours');
-  const databaseUrl = await surroundings.createDatabase(withRelay ? 'ours_relay' : 'ours');
+  const dir = join(surroundings.dir, label);
+  const databaseUrl = await surroundings.createDatabase(label.replaceAll('-', '_'));
   const [port = 0, kafkaPort = 0, controllerPort = 0] = await freePorts(3);
-  surroundings.log(`Starting ${name} …`);
+  surroundings.log(`Starting ${label} …`);
   const kafka = withRelay
     ? await startKafka({ dataDir: join(dir, 'kafka'), port: kafkaPort, controllerPort, log: surroundings.log })
     : null;
@@ -40,31 +64,35 @@ export async function startOurs(surroundings: Surroundings, withRelay: boolean):
     redisUrl: null,
     signingKeys: [signingText],
     adminToken: randomBytes(32).toString('base64url'),
-    environment: process.env,
+    environment: { ...process.env, ...options.environment },
     roles: withRelay ? ['api', 'relay'] : ['api'],
     logLevel: 'warn',
+    ...(options.entry === undefined ? {} : { entry: options.entry }),
   });
   const [signingKey] = parseSigningKeys(signingText);
   const client = clientOf(port, (caller, unsigned) => sign(signingKey, caller, unsigned, Date.now()));
   const merchantId = await client({ type: 'operator' }, '/v1/merchants', { name: 'Bench' });
   const caller: Caller = { type: 'merchant', merchantId };
-  const programId = await client(caller, '/v1/programs', { name: 'Bench', unit: 'PTS' });
-  const walletIds = await createWallets(surroundings.walletCount, () =>
-    client(caller, '/v1/wallets', { program_id: programId }),
-  );
+  const programId = await client(caller, '/v1/programs', { name: 'Bench', unit: 'PTS', ...options.program });
+  const walletIds = options.fill
+    ? await options.fill(databaseUrl, { merchantId, programId })
+    : await createWallets(surroundings.walletCount, () => client(caller, '/v1/wallets', { program_id: programId }));
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
   return {
+    kind: 'http',
     name,
+    databaseUrl,
     port,
     caller,
     signingKey,
     walletIds,
+    mayRefuse: false,
     pid: running(core.pid),
-    kafkaPid: kafka?.pid ?? null,
-    async countRows() {
-      const [row] = await sql<{ count: number }[]>`select count(*)::int as count from transactions`;
-      return row?.count ?? 0;
-    },
+    brokerPid: kafka?.pid ?? null,
+    countRows: () => countWritten(sql),
+    countBusy: () => countBusy(sql),
+    countBatches: () => countBatches(sql),
+    audit: () => auditLedger(sql),
     async stop() {
       await sql.end({ timeout: 5 });
       await core.stop();

@@ -5,11 +5,12 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { Outcome } from '../side.ts';
 import type { RequestFile } from './requests.ts';
 
 const outcome = z.object({
   answers: z.int(),
-  /** Answers that were no success; our own client: that were not 201. */
+  /** Answers that were no success. */
   notOk: z.int(),
   /** Connections that failed, and answers that did not come. */
   broken: z.int(),
@@ -21,10 +22,6 @@ const outcome = z.object({
   maxMs: z.number(),
 });
 
-export interface GeneratorOutcome extends z.infer<typeof outcome> {
-  readonly cpuS: number;
-}
-
 export interface Target {
   readonly port: number;
   readonly connections: number;
@@ -33,7 +30,7 @@ export interface Target {
 
 export interface Generator {
   readonly name: string;
-  run(requests: RequestFile, target: Target): Promise<GeneratorOutcome>;
+  run(requests: RequestFile, target: Target): Promise<Outcome>;
 }
 
 const fileBeside = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
@@ -73,22 +70,32 @@ async function hasWrk(): Promise<boolean> {
   });
 }
 
-/** The last line that the program prints is the outcome; the shell's `times` tells its processor time exactly. */
-async function measure(program: string, args: readonly string[]): Promise<GeneratorOutcome> {
-  const shell = spawn('sh', ['-c', '"$@"; code=$?; times; exit $code', 'sh', program, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+/** Runs one of our own clients; what it prints last is its outcome. */
+export async function outcomeLine(program: URL, args: readonly string[]): Promise<unknown> {
+  const { json } = await runToEnd(process.execPath, [fileURLToPath(program), ...args]);
+  return json;
+}
+
+/** The shell's `times` tells the program's processor time exactly. */
+async function measure(program: string, args: readonly string[]): Promise<Outcome> {
+  const { json, output } = await runToEnd('sh', ['-c', '"$@"; code=$?; times; exit $code', 'sh', program, ...args]);
+  return { ...outcome.parse(json), cpuS: cpuSeconds(output) };
+}
+
+/** @returns its output, and the last line of it that is JSON */
+async function runToEnd(command: string, args: readonly string[]): Promise<{ json: unknown; output: string }> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
-  shell.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
   });
   const code = await new Promise<number | null>((resolve, reject) => {
-    shell.once('error', reject);
-    shell.once('close', resolve);
+    child.once('error', reject);
+    child.once('close', resolve);
   });
-  const json = output.split('\n').findLast((line) => line.startsWith('{'));
-  if (code !== 0 || json === undefined) throw new Error(`${program} ended with code ${code}: ${output}`);
-  return { ...outcome.parse(JSON.parse(json)), cpuS: cpuSeconds(output) };
+  const line = output.split('\n').findLast((text) => text.startsWith('{'));
+  if (code !== 0 || line === undefined) throw new Error(`${args.join(' ')} ended with code ${code}: ${output}`);
+  return { json: JSON.parse(line), output };
 }
 
 /** `times` prints two lines, the shell's and its children's: `0m1.230000s 0m0.450000s`. */

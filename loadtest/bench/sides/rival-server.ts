@@ -1,8 +1,8 @@
 /**
- * The other side of the bench: a plain server on the same HTTP library, driver and validation, with a row-locking
- * ledger. It checks no signature and no API key, and its ledger announces nothing to Kafka: both are in its favour.
+ * What people would build instead: a plain server on the same HTTP library, driver and validation, over one of the
+ * rival ledgers. It checks no signature and no API key, and announces nothing to Kafka: both are in its favour.
  *
- * Variables: `DATABASE_URL`, `PORT`, `POOL` (connections).
+ * Variables: `DATABASE_URL`, `PORT`, `POOL` (connections), `LEDGER` (a {@link RivalName}).
  */
 
 import { App } from 'uWebSockets.js';
@@ -19,7 +19,11 @@ import {
   validate,
   wallets,
 } from '@local-plus/contracts';
-import { type Answer, openRowLockLedger, type Posting } from './row-lock-ledger.ts';
+import { openProcedureLedger } from './procedure-ledger.ts';
+import { openQueueLedger } from './queue-ledger.ts';
+import type { Answer, Posting, RivalLedger, RivalName } from './rival-ledger.ts';
+import { openRowLockLedger } from './row-lock-ledger.ts';
+import { openVersionCheckLedger } from './version-check-ledger.ts';
 
 /** The few calls of uWebSockets.js that are used here. */
 interface Request {
@@ -41,8 +45,19 @@ interface Head {
   readonly requestId: string;
 }
 
-const { DATABASE_URL: databaseUrl = '', PORT: port = '0', POOL: pool = '32' } = process.env;
-const ledger = openRowLockLedger(databaseUrl, Number(pool));
+const ledgers: Readonly<Record<RivalName, (databaseUrl: string, connectionsMax: number) => RivalLedger>> = {
+  'row-lock': openRowLockLedger,
+  procedure: openProcedureLedger,
+  'version-check': openVersionCheckLedger,
+  queue: openQueueLedger,
+};
+
+const { DATABASE_URL: databaseUrl = '', PORT: port = '0', POOL: pool = '32', LEDGER: name = '' } = process.env;
+if (!(name in ledgers)) throw new Error(`LEDGER is any of ${Object.keys(ledgers).join(', ')}`);
+const ledger = ledgers[name as RivalName](databaseUrl, Number(pool));
+
+/** Requests that were read and not answered: whoever starts a round waits until there are none. */
+let underWay = 0;
 
 function handle(kind: 'earn' | 'burn', response: Response, request: Request): void {
   let isAborted = false;
@@ -62,6 +77,7 @@ function handle(kind: 'earn' | 'burn', response: Response, request: Request): vo
       response.writeHeader('content-type', status < 400 ? 'application/json' : problemMediaType);
       response.writeHeader(requestIdHeader, head.requestId);
       if (replayed) response.writeHeader('idempotent-replayed', 'true');
+      if (status === 429 || status === 503) response.writeHeader('retry-after', '1');
       response.end(body);
     });
   };
@@ -73,12 +89,15 @@ function handle(kind: 'earn' | 'burn', response: Response, request: Request): vo
     if (!isLast) return;
     const posting = parse(kind, head, text);
     if (typeof posting === 'string') return refuse(posting);
+    underWay++;
     ledger.post(posting).then(
       (answer: Answer) => {
+        underWay--;
         if (answer.type === 'refused') refuse(answer.code);
         else send(201, JSON.stringify(answer.transaction), answer.replayed);
       },
       (error: unknown) => {
+        underWay--;
         console.error(error);
         refuse('unavailable');
       },
@@ -99,10 +118,10 @@ function parse(kind: 'earn' | 'burn', head: Head, text: Uint8Array): Posting | P
 const app = App();
 app.post('/v1/wallets/:wallet_id/earn', (response, request) => handle('earn', response, request));
 app.post('/v1/wallets/:wallet_id/burn', (response, request) => handle('burn', response, request));
-app.get('/readyz', (response) => void response.end('{}'));
+app.get('/readyz', (response) => void response.end(JSON.stringify({ under_way: underWay })));
 app.listen('127.0.0.1', Number(port), (socket) => {
   if (socket === false) throw new Error(`port ${port} is taken`);
-  console.log(`row lock on ${port}, ${pool} connections, process ${process.pid}`);
+  console.log(`${name} on ${port}, ${pool} connections, process ${process.pid}`);
 });
 
 process.on('SIGTERM', () => {

@@ -3,15 +3,13 @@
  * no further than status and length. It stops sending at the end of the round and waits for what is under way, so that
  * answers and rows must be equal. Its own process; prints one line of JSON.
  *
- *     node loadtest/bench/socket-client.ts --file F --bytes N --port P --connections C --seconds S
+ *     node loadtest/bench/load/socket-client.ts --file F --bytes N --port P --connections C --seconds S
  */
-import { closeSync, openSync, readSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { parseArgs } from 'node:util';
+import { AnswerReader } from './raw-answers.ts';
+import { RequestReader } from './request-reader.ts';
 
-const HEAD_END = Buffer.from('\r\n\r\n');
-const LENGTH = Buffer.from('content-length: ');
-const READ_AHEAD = 4_000;
 /** A connection that has no answer for so long after the end is given up. */
 const LAST_ANSWER_MS = 10_000;
 
@@ -23,35 +21,6 @@ interface Settings {
   readonly seconds: number;
 }
 
-class Requests {
-  readonly #file: number;
-  readonly #bytes: number;
-  #buffer = Buffer.alloc(0);
-  #at = 0;
-
-  constructor(path: string, bytes: number) {
-    this.#file = openSync(path, 'r');
-    this.#bytes = bytes;
-  }
-
-  /** null: there are no more. */
-  next(): Buffer | null {
-    if (this.#at >= this.#buffer.length) {
-      const buffer = Buffer.allocUnsafe(this.#bytes * READ_AHEAD);
-      const length = readSync(this.#file, buffer);
-      if (length < this.#bytes) return null;
-      this.#buffer = buffer.subarray(0, length);
-      this.#at = 0;
-    }
-    this.#at += this.#bytes;
-    return this.#buffer.subarray(this.#at - this.#bytes, this.#at);
-  }
-
-  close(): void {
-    closeSync(this.#file);
-  }
-}
-
 class Round {
   readonly statuses = new Map<number, number>();
   readonly latenciesMs: number[] = [];
@@ -59,13 +28,13 @@ class Round {
   handed = 0;
   #running = 0;
   #isOver = false;
-  readonly #requests: Requests;
+  readonly #requests: RequestReader;
   readonly #settings: Settings;
   #finish: () => void = () => undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    this.#requests = new Requests(settings.file, settings.bytes);
+    this.#requests = new RequestReader(settings.file, settings.bytes);
   }
 
   /** Resolves to the milliseconds from the first request to the end of sending. */
@@ -103,7 +72,7 @@ class Round {
 
   #drive(socket: Socket): void {
     let sentMs = 0;
-    let rest: Buffer | null = null;
+    const reader = new AnswerReader();
     let isIdle = false;
     const send = (): void => {
       const request = this.#isOver ? null : this.#requests.next();
@@ -125,13 +94,8 @@ class Round {
     socket.on('error', fail);
     socket.on('close', fail);
     socket.on('data', (chunk: Buffer) => {
-      const bytes: Buffer = rest === null ? chunk : Buffer.concat([rest, chunk]);
-      if (!isWhole(bytes)) {
-        rest = bytes;
-        return;
-      }
-      rest = null;
-      const status = Number(bytes.toString('latin1', 9, 12));
+      const status = reader.take(chunk);
+      if (status === null) return;
       this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
       this.latenciesMs.push(performance.now() - sentMs);
       send();
@@ -142,16 +106,6 @@ class Round {
   #idle(): void {
     if (--this.#running === 0) this.#finish();
   }
-}
-
-/** One answer at most is under way, so a whole one is all there is. */
-function isWhole(bytes: Buffer): boolean {
-  const headEnd = bytes.indexOf(HEAD_END);
-  if (headEnd < 0) return false;
-  const head = bytes.toString('latin1', 0, headEnd + 2).toLowerCase();
-  const at = head.indexOf(LENGTH.toString());
-  const length = at < 0 ? 0 : Number.parseInt(head.slice(at + LENGTH.length), 10);
-  return bytes.length >= headEnd + HEAD_END.length + length;
 }
 
 function readSettings(): Settings {
@@ -179,11 +133,11 @@ const elapsedMs = await round.run();
 const sorted = Float64Array.from(round.latenciesMs).sort();
 const percentile = (share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-const created = round.statuses.get(201) ?? 0;
+const done = (round.statuses.get(201) ?? 0) + (round.statuses.get(200) ?? 0);
 console.log(
   JSON.stringify({
     answers: sorted.length,
-    notOk: sorted.length - created,
+    notOk: sorted.length - done,
     broken: round.broken,
     handed: round.handed,
     elapsedMs,

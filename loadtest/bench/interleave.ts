@@ -1,0 +1,53 @@
+/** Rounds of several contestants in turn, so that a machine that gets slower gets slower for all. */
+import { formatNumber } from '../table.ts';
+import type { Series } from './report/report.ts';
+import { type RoundPlan, type RoundResult, type RoundSettings, runRound } from './round.ts';
+import type { Side } from './side.ts';
+
+/** A side as it runs under one workload. */
+export interface Contestant {
+  readonly side: Side;
+  /** Of the workload, in the tables. */
+  readonly label: string;
+  readonly plan: RoundPlan;
+  /** Instead of the settings' own. */
+  readonly connections?: number;
+  readonly rounds: RoundResult[];
+}
+
+/** Who follows whom in a round: A B C, B C A, C A B, so that nobody always has the same neighbour. */
+export function orderOf<Item>(round: number, items: readonly Item[]): Item[] {
+  const turn = items.length === 0 ? 0 : round % items.length;
+  return [...items.slice(turn), ...items.slice(0, turn)];
+}
+
+/** @param heard called after each round, before the next one */
+export async function interleave(
+  count: number,
+  contestants: readonly Contestant[],
+  settings: RoundSettings,
+  heard: (contestant: Contestant, result: RoundResult) => void = () => undefined,
+): Promise<void> {
+  for (let number = 0; number < count; number++) {
+    for (const contestant of orderOf(number, contestants)) {
+      const { side, label, rounds } = contestant;
+      const expectedPerSecond = expectedOf(contestant);
+      const connections = contestant.connections ?? settings.connections;
+      const result = await runRound({ ...settings, connections }, side, { ...contestant.plan, expectedPerSecond });
+      rounds.push(result);
+      heard(contestant, result);
+      console.log(`round ${number + 1}  ${side.name}, ${label}: ${formatNumber(result.perSecond)}/s`);
+    }
+  }
+}
+
+/** Answers a second: what the last round had, or what is said of the first. */
+function expectedOf({ plan, rounds }: Contestant): number | null {
+  const last = rounds.at(-1);
+  if (last === undefined) return plan.expectedPerSecond;
+  return plan.shape.type === 'bulk' ? last.perSecond / plan.shape.lines : last.perSecond;
+}
+
+export function seriesOf(contestants: readonly Contestant[]): Series[] {
+  return contestants.map(({ side, label, rounds }) => ({ side: side.name, workload: label, rounds }));
+}

@@ -1,0 +1,56 @@
+/** One long run at full speed, check-points included: the worst second beside the mean. */
+import { formatNumber } from '../../table.ts';
+import { runLive } from '../load/live.ts';
+import { single } from '../load/shape.ts';
+import { percentile, worstSecondRatio } from '../report/statistics.ts';
+import { soundnessFaults, untilQuiet } from '../round.ts';
+import type { Scenario } from './scenario.ts';
+
+/** Connections, caches and code warm up: what comes before does not count. */
+const WARM_UP_SECONDS = 5;
+
+export const longRun: Scenario = async ({ cast, environment, settings, ours, longSeconds }) => {
+  const side = await cast.ours(ours);
+  const plan = { dir: environment.dir, workload: 'uniform', connections: settings.connections } as const;
+  await untilQuiet(settings, side);
+  await runLive(side, { ...plan, seconds: WARM_UP_SECONDS });
+  await untilQuiet(settings, side);
+  const before = (await side.countRows?.()) ?? 0;
+  const { ok, notOk, broken, handed, perSecond } = await runLive(side, { ...plan, seconds: longSeconds });
+  await untilQuiet(settings, side);
+  const rows = ((await side.countRows?.()) ?? 0) - before;
+  const outcome = { answers: ok + notOk, notOk, broken, handed, elapsedMs: 0, p50Ms: 0, p99Ms: 0, maxMs: 0, cpuS: 0 };
+  const faults = soundnessFaults(single, outcome, rows, false);
+  if (faults.length > 0) throw new Error(`${side.name}: ${faults.join('; ')}`);
+  const whole = perSecond.slice(0, -1);
+  return {
+    figures: [
+      {
+        name: `${side.name}: worst second ÷ mean of ${longSeconds} s`,
+        goal: 0.7,
+        values: [worstSecondRatio(perSecond)],
+      },
+    ],
+    tables: [
+      {
+        title: `A run of ${longSeconds} s: earns of each second`,
+        columns: ['side', 'mean', 'worst', '1st percentile', 'median', 'best'],
+        rows: [
+          [
+            side.name,
+            ...[
+              whole.reduce((sum, count) => sum + count, 0) / whole.length,
+              Math.min(...whole),
+              percentile(whole, 0.01),
+              percentile(whole, 0.5),
+              Math.max(...whole),
+            ].map((value) => formatNumber(value)),
+          ],
+        ],
+      },
+    ],
+    notes: [
+      'In the long run requests are signed by a thread of the generator while it runs, which costs all of it speed.',
+    ],
+  };
+};
