@@ -1,22 +1,10 @@
 /**
  * The edge on Deno: `deno serve -A edge/deno.ts`, with the bindings of config.ts and process-config.ts as environment
- * variables.
- *
- * Addresses are counted in the memory of the process: with several
- * processes behind one name, each counts for itself.
+ * variables. What it shares with Node is in src/process-edge.ts.
  */
-import {
-  createBrokenEdge,
-  createEdge,
-  createReporter,
-  createRequestLog,
-  type Edge,
-  listeners,
-  MemoryLimiter,
-  Metrics,
-  parseConfig,
-} from './index.ts';
-import { clientAddressOf, metricsMediaType, metricsPath, parseProcessConfig } from './src/process-config.ts';
+import { createBrokenEdge, type Edge } from './index.ts';
+import { clientAddressOf, metricsMediaType, metricsPath } from './src/process-config.ts';
+import { createProcessEdge, parseBindings, sayFaults } from './src/process-edge.ts';
 
 /** What is used of Deno, so that nothing else needs its types. */
 declare const Deno: {
@@ -27,48 +15,25 @@ interface ServeInfo {
   readonly remoteAddr: { readonly hostname?: string };
 }
 
-const bindings = Deno.env.toObject();
 const faults: string[] = [];
-const own = parseProcessConfig(bindings, faults);
+const { own, config } = parseBindings(Deno.env.toObject(), faults);
 
 function createDenoEdge(): Edge {
   const nowMs = (): number => Date.now();
-  const reading = parseConfig(bindings);
-  if (!reading.ok) faults.push(...reading.faults);
-  if (!reading.ok || faults.length > 0) {
-    console.error(`edge: not configured: ${faults.join('; ')}`);
+  if (config === null) {
+    sayFaults(faults);
     return createBrokenEdge(nowMs);
   }
-  const { config } = reading;
-  const metrics = new Metrics();
-  const reportLine = createReporter((line) => console.error(line), nowMs);
-  const report: typeof reportLine = (trouble, cause) => {
-    metrics.countTrouble(trouble);
-    reportLine(trouble, cause);
-  };
-  if (own.metricsPort !== null) serveMetrics(own.metricsPort, metrics);
-  const sampleRate = config.surface.logSampleRate;
-  const log = (line: string): void => console.log(line);
-  return createEdge({
-    config,
-    fetch: (url, request) => fetch(url, request),
-    nowMs,
-    random: Math.random,
-    addresses: new MemoryLimiter(),
-    plans: new MemoryLimiter(),
-    report,
-    telemetry: listeners(
-      sampleRate === 0 ? null : createRequestLog({ log, sampleRate, nowMs, random: Math.random }),
-      own.metricsPort === null ? null : metrics.count,
-    ),
-  });
+  const { edge, writeMetrics } = createProcessEdge(config, own, nowMs);
+  if (own.metricsPort !== null) serveMetrics(own.metricsPort, writeMetrics);
+  return edge;
 }
 
 /** `GET /metrics` on the loopback interface, and nothing else; it keeps no process alive that was told to end. */
-function serveMetrics(port: number, metrics: Metrics): void {
+function serveMetrics(port: number, write: () => string): void {
   Deno.serve({ hostname: '127.0.0.1', port }, (request) =>
     request.method === 'GET' && new URL(request.url).pathname === metricsPath
-      ? new Response(metrics.write(), { headers: { 'content-type': metricsMediaType } })
+      ? new Response(write(), { headers: { 'content-type': metricsMediaType } })
       : new Response(null, { status: 404 }),
   ).unref();
 }

@@ -15,14 +15,18 @@ import {
   type DataSet,
   DurableLimiter,
   type Edge,
+  LeasedPlans,
   listeners,
   MemoryLimiter,
+  MemoryPlans,
   parseConfig,
 } from './index.ts';
 import type { Environment } from './src/config.ts';
 import type { RateLimiterObject } from './src/limiting/object.ts';
+import type { PlanObject } from './src/limiting/plan-object.ts';
 
 export { RateLimiterObject } from './src/limiting/object.ts';
+export { PlanObject } from './src/limiting/plan-object.ts';
 
 export interface Bindings {
   readonly ORIGIN_URL: string;
@@ -38,6 +42,8 @@ export interface Bindings {
   readonly ACCESS_AUD?: string;
   /** Without it each isolate counts addresses by itself. */
   readonly RATE_LIMITER?: DurableObjectNamespace<RateLimiterObject>;
+  /** Without it each isolate counts plans by itself. */
+  readonly PLAN_COUNTERS?: DurableObjectNamespace<PlanObject>;
   /** A data set of Analytics Engine; without it no data points are written. */
   readonly ANALYTICS?: DataSet;
 }
@@ -54,6 +60,7 @@ function createWorkerEdge(bindings: Bindings): Edge {
   }
   const report = createReporter((line) => console.error(line), nowMs);
   const memory = new MemoryLimiter();
+  const ownPlans = new MemoryPlans({ nowMs, report });
   const { config } = reading;
   const sampleRate = config.surface.logSampleRate;
   const log = (line: string): void => console.log(line);
@@ -63,7 +70,7 @@ function createWorkerEdge(bindings: Bindings): Edge {
     nowMs,
     random: Math.random,
     addresses: bindings.RATE_LIMITER ? new DurableLimiter(bindings.RATE_LIMITER, memory, report, waitUntil) : memory,
-    plans: new MemoryLimiter(),
+    plans: bindings.PLAN_COUNTERS ? new LeasedPlans(bindings.PLAN_COUNTERS, ownPlans, { nowMs, report }) : ownPlans,
     report,
     telemetry: listeners(
       sampleRate === 0 ? null : createRequestLog({ log, sampleRate, nowMs, random: Math.random }),

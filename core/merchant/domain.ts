@@ -38,7 +38,13 @@ export const operatorGrant: merchants.KeyGrant = {
   merchant_id: null,
   scopes: ['admin'],
   requests_per_minute: OPERATOR_REQUESTS_PER_MINUTE,
+  burst: null,
+  requests_per_month: null,
+  tenant: null,
 };
+
+/** The plan of a merchant that has none. */
+export const noPlan: merchants.MerchantPlan = { requests_per_minute: null, burst: null, requests_per_month: null };
 
 /** The scopes that a key gets: those asked for, each once and in the table's order, or all that a merchant can have. */
 export function grantedScopes(asked: readonly merchants.Scope[] | undefined): readonly merchants.Scope[] {

@@ -16,15 +16,17 @@ import {
   sees,
 } from '../platform/http/index.ts';
 import { type Creation, type CreationKey, operatorId, requestHash } from '../platform/postgres/index.ts';
-import { grantedScopes, newApiKey } from './domain.ts';
+import { grantedScopes, newApiKey, noPlan } from './domain.ts';
 import { columnsOf, hashedRules, wireRulesOf } from './rules.ts';
-import type { ApiKeyRow, MerchantRow, MerchantStore, ProgramRow } from './store.ts';
+import type { ApiKeyRow, MerchantChange, MerchantRow, MerchantStore, ProgramRow } from './store.ts';
 
 export interface HandlerPorts {
   readonly store: MerchantStore;
   readonly nowMs: () => number;
   /** Called when a key was revoked, before its revocation is answered. */
   readonly revoked: (digestHex: string) => Promise<void>;
+  /** Called when a merchant's plan or origins have changed, before that is answered. */
+  readonly changed: (merchantId: MerchantId) => Promise<void>;
 }
 
 const KEY_BYTES = 32;
@@ -33,6 +35,8 @@ export function merchantHandlers(ports: HandlerPorts): Handlers {
   return {
     'merchants.create': (request) => createMerchant(ports, request),
     'merchants.read': (request) => readMerchant(ports, request),
+    'merchants.set_plan': (request) => setPlan(ports, request),
+    'merchants.set_allowed_origins': (request) => setAllowedOrigins(ports, request),
     'api_keys.create': (request) => createApiKey(ports, request),
     'api_keys.revoke': (request) => revokeApiKey(ports, request),
     'programs.create': (request) => createProgram(ports, request),
@@ -45,7 +49,7 @@ async function createMerchant(ports: HandlerPorts, request: CoreRequest<'merchan
   const id = uuidV7<MerchantId>(ports.nowMs());
   const outcome = await ports.store.createMerchant(creationKey(request, [name]), { id, name });
   const { row, replayed } = settled(outcome);
-  return createdAnswer(merchantJson({ ...row, status: 'active' }), replayed);
+  return createdAnswer(merchantJson({ ...row, ...noPlan, status: 'active', allowed_origins: [] }), replayed);
 }
 
 async function readMerchant(ports: HandlerPorts, request: CoreRequest<'merchants.read'>): Promise<CoreAnswer> {
@@ -53,14 +57,45 @@ async function readMerchant(ports: HandlerPorts, request: CoreRequest<'merchants
   return { status: 200, body: JSON.stringify(merchantJson(row)) };
 }
 
+async function setPlan(ports: HandlerPorts, request: CoreRequest<'merchants.set_plan'>): Promise<CoreAnswer> {
+  const { requests_per_minute, burst, requests_per_month } = request.body;
+  const plan = { requests_per_minute, burst, requests_per_month };
+  return change(ports, request, { kind: 'plan', value: plan }, plan);
+}
+
+async function setAllowedOrigins(
+  ports: HandlerPorts,
+  request: CoreRequest<'merchants.set_allowed_origins'>,
+): Promise<CoreAnswer> {
+  const allowed_origins = [...new Set(request.body.allowed_origins)].sort();
+  return change(ports, request, { kind: 'allowed_origins', value: allowed_origins }, { allowed_origins });
+}
+
+/** Answers what the request sets, which is what it answered first. */
+async function change(
+  ports: HandlerPorts,
+  request: CoreRequest<'merchants.set_plan' | 'merchants.set_allowed_origins'>,
+  wanted: MerchantChange,
+  answer: merchants.MerchantPlan | merchants.AllowedOrigins,
+): Promise<CoreAnswer> {
+  const { id } = await seenMerchant(ports, request);
+  const key = creationKey(request, [id, wanted.kind, wanted.value]);
+  const { replayed } = settled(await ports.store.change(key, id, wanted));
+  // Again on a replay: the process that changed it may have died before it told the others.
+  await ports.changed(id);
+  return createdAnswer(answer, replayed, 200);
+}
+
 async function createApiKey(ports: HandlerPorts, request: CoreRequest<'api_keys.create'>): Promise<CoreAnswer> {
   const { id: merchant_id } = await seenMerchant(ports, request);
-  const { name, requests_per_minute } = request.body;
+  const { name, requests_per_minute, burst, requests_per_month } = request.body;
   const scopes = grantedScopes(request.body.scopes);
   const { secret, prefix, digest } = newApiKey(randomBytes(KEY_BYTES));
   const id = uuidV7<ApiKeyId>(ports.nowMs());
-  const key = creationKey(request, [merchant_id, name, scopes, requests_per_minute]);
-  const row = { id, merchant_id, name, prefix, digest, scopes, requests_per_minute };
+  // Nothing more where nothing more is asked: keys from before there was more still name the same request.
+  const more = burst === null && requests_per_month === null ? [] : [burst, requests_per_month];
+  const key = creationKey(request, [merchant_id, name, scopes, requests_per_minute, ...more]);
+  const row = { id, merchant_id, name, prefix, digest, scopes, requests_per_minute, burst, requests_per_month };
   const created = settled(await ports.store.createApiKey(key, row));
   const answer: merchants.CreatedApiKey = {
     ...apiKeyJson({ ...created.row, revoked_at: null }),
@@ -128,14 +163,17 @@ function settled<Row>(outcome: Creation<Row>): { readonly row: Row; readonly rep
 }
 
 function merchantJson(row: MerchantRow): merchants.Merchant {
-  return { id: row.id, name: row.name, status: row.status, created_at: row.created_at.toISOString() };
+  const { id, name, status, requests_per_minute, burst, requests_per_month, allowed_origins } = row;
+  const plan = { requests_per_minute, burst, requests_per_month };
+  return { id, name, status, plan, allowed_origins, created_at: row.created_at.toISOString() };
 }
 
 function apiKeyJson(row: ApiKeyRow): merchants.ApiKey {
-  const { id, merchant_id, name, prefix, scopes, requests_per_minute } = row;
+  const { id, merchant_id, name, prefix, scopes, requests_per_minute, burst, requests_per_month } = row;
   const revoked_at = row.revoked_at?.toISOString() ?? null;
   const created_at = row.created_at.toISOString();
-  return { id, merchant_id, name, prefix, scopes, requests_per_minute, created_at, revoked_at };
+  const plan = { requests_per_minute, burst, requests_per_month };
+  return { id, merchant_id, name, prefix, scopes, ...plan, created_at, revoked_at };
 }
 
 function programJson(row: ProgramRow): merchants.Program {

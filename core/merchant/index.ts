@@ -1,7 +1,7 @@
 /**
- * The merchant module: merchants, API keys, programs. Owner of those three tables.
+ * The merchant module: merchants, API keys, programs. Owner of those tables.
  */
-import { merchants, type ProgramId } from '@local-plus/contracts';
+import { isUuid, merchants, type ProgramId } from '@local-plus/contracts';
 import { Batcher } from '../platform/batching/index.ts';
 import { type Handlers, ProblemError } from '../platform/http/index.ts';
 import { type Database, DatabaseUnavailable } from '../platform/postgres/index.ts';
@@ -10,7 +10,7 @@ import type { Log, Metrics } from '../platform/telemetry/index.ts';
 import { ProgramDirectory } from './directory.ts';
 import { operatorGrant, type ProgramFacts } from './domain.ts';
 import { merchantHandlers } from './handler.ts';
-import { MerchantStore, type ProgramRow } from './store.ts';
+import { type KeyFacts, MerchantStore, type ProgramRow } from './store.ts';
 
 export type { ProgramFacts } from './domain.ts';
 export type { ProgramRules } from './rules.ts';
@@ -39,6 +39,12 @@ export interface MerchantModule {
   readonly handlers: Handlers;
   /** What the bearer of a key may do, by the SHA-256 of the key in lower-case hex. */
   readonly findKeyGrant: (digestHex: string) => Promise<merchants.KeyGrant | null>;
+  readonly tenants: {
+    /** What holds for a merchant and everybody who calls for it; null: there is none, or it is not active. */
+    find(merchantId: string): Promise<merchants.Tenant | null>;
+    /** Whether scripts of this origin may call for some merchant. */
+    isAllowedOrigin(origin: string): Promise<boolean>;
+  };
   readonly programs: {
     /** At once when it is known; programs never change what is told here. */
     find(programId: ProgramId): ProgramFacts | null | Promise<ProgramFacts | null>;
@@ -48,23 +54,47 @@ export interface MerchantModule {
 export function createMerchantModule(options: MerchantOptions): MerchantModule {
   const { database, redis, log, metrics, limits, adminTokenDigest } = options;
   const store = new MerchantStore(database);
-  const grants = new TwoLevelCache<merchants.KeyGrant>(
+  const bounds = {
+    heldMax: limits.apiKeysHeldMax,
+    l1Ms: limits.cacheL1Ms,
+    aloneMs: limits.cacheL1AloneMs,
+    absentMs: limits.cacheAbsentMs,
+    l2Ms: limits.apiKeyL2Ms,
+    tombstoneMs: limits.cacheTombstoneMs,
+  };
+  const keyFacts = merchants.keyGrant.omit({ tenant: true });
+  const grants = new TwoLevelCache<KeyFacts>(
     {
+      ...bounds,
       name: 'merchant:apikey',
-      version: 'v1',
-      heldMax: limits.apiKeysHeldMax,
-      l1Ms: limits.cacheL1Ms,
-      aloneMs: limits.cacheL1AloneMs,
-      absentMs: limits.cacheAbsentMs,
-      l2Ms: limits.apiKeyL2Ms,
-      tombstoneMs: limits.cacheTombstoneMs,
+      version: 'v2',
       load: (digest) => store.grant(digest),
-      parse: (json) => merchants.keyGrant.parse(json),
+      parse: (json) => keyFacts.parse(json),
     },
     redis,
     log,
     metrics,
   );
+  const tenants = new TwoLevelCache<merchants.Tenant>(
+    {
+      ...bounds,
+      name: 'merchant:tenant',
+      version: 'v1',
+      load: (merchantId) => store.tenant(merchantId),
+      parse: (json) => merchants.tenant.parse(json),
+    },
+    redis,
+    log,
+    metrics,
+  );
+  const findTenant = (merchantId: string) => (isUuid(merchantId) ? tenants.get(merchantId) : Promise.resolve(null));
+  const findKeyGrant = async (digest: string): Promise<merchants.KeyGrant | null> => {
+    if (digest === adminTokenDigest) return operatorGrant;
+    const facts = await grants.get(digest);
+    if (facts === null || facts.merchant_id === null) return null;
+    const tenant = await findTenant(facts.merchant_id);
+    return tenant === null ? null : { ...facts, tenant };
+  };
   const programRows = new Batcher<ProgramId, ProgramRow | null>({
     batchMax: limits.programBatchMax,
     waitingMax: limits.programWaitingMax,
@@ -75,8 +105,14 @@ export function createMerchantModule(options: MerchantOptions): MerchantModule {
   const programs = new ProgramDirectory(programRows, limits.programsHeldMax);
 
   return {
-    handlers: merchantHandlers({ store, nowMs: Date.now, revoked: (digest) => grants.evict(digest) }),
-    findKeyGrant: (digest) => (digest === adminTokenDigest ? Promise.resolve(operatorGrant) : grants.get(digest)),
+    handlers: merchantHandlers({
+      store,
+      nowMs: Date.now,
+      revoked: (digest) => grants.evict(digest),
+      changed: (merchantId) => tenants.evict(merchantId),
+    }),
+    findKeyGrant,
+    tenants: { find: findTenant, isAllowedOrigin: (origin) => store.isAllowedOrigin(origin) },
     programs: { find: (programId) => programs.find(programId) },
   };
 }

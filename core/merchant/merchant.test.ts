@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { hash, randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { merchants } from '@local-plus/contracts';
+import { limits, merchants } from '@local-plus/contracts';
 import postgres from 'postgres';
 import {
   adminToken,
@@ -13,6 +13,8 @@ import {
   TestStack,
   theEdge,
 } from '../test/stack.ts';
+
+const noPlan = { requests_per_minute: null, burst: null, requests_per_month: null };
 
 function expiry(period: 'months' | 'days', count: number, end_of_month: boolean): merchants.PointExpiry {
   return { period, count, end_of_month };
@@ -73,7 +75,146 @@ describe('the merchant module', () => {
     assert.ok(first.key?.startsWith(first.prefix));
     const grant = merchants.keyGrant.parse((await grantOf(first.key ?? '')).json);
     const expected = { merchant_id: merchantId, scopes: ['wallets:read'], requests_per_minute: 77 };
-    assert.deepEqual(grant, { api_key_id: first.id, ...expected });
+    const usual = { burst: null, requests_per_month: null, tenant: { plan: noPlan, allowed_origins: [] } };
+    assert.deepEqual(grant, { api_key_id: first.id, ...expected, ...usual });
+  });
+
+  it('keeps the plan of a key, and tells the edge; a key without one is the same request as ever', async () => {
+    const merchantId = await onboard();
+    const target = `/v1/merchants/${merchantId}/api-keys`;
+    const plan = { requests_per_minute: 600, burst: 50, requests_per_month: 1_000_000_000_000 };
+    const key = randomUUID();
+    const create = (body: object) => client.post(target, { name: 'till', ...body }, { caller: operator, key });
+    const created = merchants.createdApiKey.parse((await create(plan)).json);
+    const { api_key_id, requests_per_minute, burst, requests_per_month } = merchants.keyGrant.parse(
+      (await grantOf(created.key ?? '')).json,
+    );
+    assert.deepEqual({ requests_per_minute, burst, requests_per_month }, plan);
+    assert.deepEqual([created.burst, created.requests_per_month, api_key_id], [50, 1e12, created.id]);
+    assertProblem(await create({ ...plan, burst: 51 }), 422, 'idempotency_key_reused');
+    assertProblem(await create({ ...plan, burst: null, requests_per_month: null }), 422, 'idempotency_key_reused');
+
+    const older = randomUUID();
+    const sql = postgres(stack.postgres.url, { max: 1 });
+    const parts = [merchantId, 'old', ['wallets:read'], 60];
+    await sql`insert into api_keys (id, merchant_id, name, prefix, key_hash, scopes, requests_per_minute, creator,
+        idempotency_key, request_hash)
+      values (${randomUUID()}, ${merchantId}, 'old', 'lp_live_', ${Buffer.from(older)}, ${['wallets:read']}, 60,
+        '00000000-0000-0000-0000-000000000000', ${older}, decode(${hash('sha256', JSON.stringify(parts), 'hex')}, 'hex'))`;
+    await sql.end({ timeout: 1 });
+    const body = { name: 'old', scopes: ['wallets:read'], requests_per_minute: 60 };
+    const replay = await client.post(target, body, { caller: operator, key: older });
+    assert.deepEqual([replay.status, replay.headers.get('idempotent-replayed')], [201, 'true'], replay.text);
+  });
+
+  async function tenantOf(merchantId: string): Promise<merchants.Tenant> {
+    return merchants.tenant.parse((await client.get(`/internal/tenants/${merchantId}`, { caller: theEdge })).json);
+  }
+
+  it('lets the operator set a merchant’s plan, once for one key, and tells the edge', async () => {
+    const merchantId = await onboard();
+    const target = `/v1/merchants/${merchantId}/plan`;
+    assert.deepEqual(await tenantOf(merchantId), { plan: noPlan, allowed_origins: [] });
+    const plan = { requests_per_minute: 6_000, burst: null, requests_per_month: 5_000_000 };
+    const key = randomUUID();
+    const first = await client.post(target, plan, { caller: operator, key });
+    assert.deepEqual([first.status, first.json], [200, plan], first.text);
+    assert.deepEqual((await tenantOf(merchantId)).plan, plan);
+    const read = await client.get(`/v1/merchants/${merchantId}`, { caller: merchantCaller(merchantId) });
+    assert.deepEqual(merchants.merchant.parse(read.json).plan, plan);
+    const none = await client.post(target, noPlan, { caller: operator });
+    assert.deepEqual([none.status, none.json], [200, noPlan]);
+    const replay = await client.post(target, plan, { caller: operator, key });
+    assert.deepEqual([replay.text, replay.headers.get('idempotent-replayed')], [first.text, 'true']);
+    assert.deepEqual((await tenantOf(merchantId)).plan, noPlan, 'a replay sets nothing');
+    assertProblem(
+      await client.post(target, { ...plan, burst: 1 }, { caller: operator, key }),
+      422,
+      'idempotency_key_reused',
+    );
+    assertProblem(await client.post(target, plan, { caller: merchantCaller(merchantId) }), 403, 'forbidden');
+    const gone = `/v1/merchants/${randomUUID()}/plan`;
+    assertProblem(await client.post(gone, plan, { caller: operator }), 404, 'not_found');
+  });
+
+  it('lets a merchant set its own origins, exactly, and tells the edge which there are', async () => {
+    const [merchantId, otherId] = [await onboard(), await onboard()];
+    const target = `/v1/merchants/${merchantId}/allowed-origins`;
+    const caller = merchantCaller(merchantId);
+    const isAllowed = async (origin: string) =>
+      (await client.get(`/internal/origins?${new URLSearchParams({ origin })}`, { caller: theEdge })).status;
+    const allowed_origins = ['https://shop.example', 'https://app.example:8443'];
+    const created = merchants.createdApiKey.parse(
+      (await client.post(`/v1/merchants/${merchantId}/api-keys`, { name: 'x' }, { caller: operator })).json,
+    );
+    assert.deepEqual(merchants.keyGrant.parse((await grantOf(created.key ?? '')).json).tenant?.allowed_origins, []);
+    assert.equal(await isAllowed('https://shop.example'), 404);
+    const twice = [...allowed_origins, 'https://shop.example'];
+    const set = await client.post(target, { allowed_origins: twice }, { caller });
+    assert.deepEqual([set.status, set.json], [200, { allowed_origins: [...allowed_origins].sort() }], set.text);
+    const grant = merchants.keyGrant.parse((await grantOf(created.key ?? '')).json);
+    assert.deepEqual(grant.tenant?.allowed_origins, [...allowed_origins].sort(), 'at once, though it was known');
+    for (const origin of allowed_origins) assert.equal(await isAllowed(origin), 200);
+    for (const origin of ['https://shop.exampl', 'https://SHOP.example', '*', "https://a' or '1'='1"]) {
+      assert.equal(await isAllowed(origin), 404, origin);
+    }
+    const others = `/v1/merchants/${otherId}/allowed-origins`;
+    assertProblem(await client.post(others, { allowed_origins }, { caller }), 404, 'not_found');
+    assert.equal((await client.post(target, { allowed_origins: [] }, { caller: operator })).status, 200);
+    assert.equal(await isAllowed('https://shop.example'), 404);
+  });
+
+  it('points at origins and plans that are none', async () => {
+    const merchantId = await onboard();
+    const origins = [
+      '*',
+      'null',
+      'http://shop.example',
+      'https://shop.example/',
+      'https://Shop.example',
+      'https://a:443',
+    ];
+    for (const origin of [
+      ...origins,
+      'https://a:70000',
+      'https://*.example',
+      'https://a b',
+      `https://${'a'.repeat(260)}`,
+    ]) {
+      const body = { allowed_origins: ['https://ok.example', origin] };
+      const answer = await client.post(`/v1/merchants/${merchantId}/allowed-origins`, body, { caller: operator });
+      const { errors } = assertProblem(answer, 400, 'invalid_request');
+      assert.equal(errors?.[0]?.pointer, '/allowed_origins/1', origin);
+    }
+    const many = Array.from({ length: limits.allowedOriginsMax + 1 }, (_, at) => `https://a${at}.example`);
+    const target = `/v1/merchants/${merchantId}/allowed-origins`;
+    assertProblem(await client.post(target, { allowed_origins: many }, { caller: operator }), 400, 'invalid_request');
+    for (const change of [
+      { burst: 0 },
+      { requests_per_minute: 10_000_001 },
+      { requests_per_month: 1.5 },
+      { more: 1 },
+    ]) {
+      const answer = await client.post(
+        `/v1/merchants/${merchantId}/plan`,
+        { ...noPlan, ...change },
+        { caller: operator },
+      );
+      assert.equal(assertProblem(answer, 400, 'invalid_request').errors?.[0]?.pointer, `/${Object.keys(change)[0]}`);
+    }
+  });
+
+  it('tells nobody but the edge of merchants and their origins', async () => {
+    const merchantId = await onboard();
+    for (const target of [`/internal/tenants/${merchantId}`, '/internal/origins?origin=https%3A%2F%2Fa.example']) {
+      for (const caller of [operator, merchantCaller(merchantId)]) {
+        assertProblem(await client.get(target, { caller }), 403, 'forbidden');
+      }
+    }
+    for (const target of [`/internal/tenants/${randomUUID()}`, '/internal/tenants/x']) {
+      assertProblem(await client.get(target, { caller: theEdge }), 404, 'not_found');
+    }
+    assertProblem(await client.get('/internal/origins?origin=', { caller: theEdge }), 400, 'invalid_request');
   });
 
   it('forgets a key as soon as it is revoked, and revokes it once', async () => {

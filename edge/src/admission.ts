@@ -1,40 +1,57 @@
 /**
  * Step ①e: who calls, and may one more request of theirs pass? Every request that has a route is counted once.
  *
- * - A caller with a key or a token that the isolate knows is counted on its plan; everybody else on the client's address.
+ * - A caller with a key or a token that the isolate knows is counted on its plan, and on its merchant's, where that has
+ *   one: on both or on none; everybody else on the client's address.
  * - A key not known yet is looked up. Whoever starts the look-up takes a token of its address, and gets it back unless
  *   core refuses the key; whoever finds it under way joins it for free. So made-up keys use up the address that sends
  *   them (429 comes before 401), and a real key costs its address nothing.
  * - A token not known yet is verified on the same terms.
  * - A key that core refuses leaves its request counted on the address, joined or not.
+ * - What looks like guessing counts more (limiting/weights.ts).
  *
  * RFC 6585 §4 (429); draft-ietf-httpapi-ratelimit-headers.
  */
-import { limits, type merchants, type Route } from '@local-plus/contracts';
-import { keyDigest, lookUpKey } from './api-key.ts';
+import { limits, type Route } from '@local-plus/contracts';
+import { type KnownKey, keyDigest, lookUpKey } from './api-key.ts';
 import { type Presented, presentedToken, Tokens, type TokenVerdict } from './auth/tokens.ts';
 import { addressKey } from './client-address.ts';
 import { withDeadline } from './deadline.ts';
 import { type Answer, type Exchange, type Grant, refuse, type Step } from './exchange.ts';
 import { refuseForOrigin } from './forward.ts';
 import { flightMs, KeyCache, type Verdict } from './key-cache.ts';
-import { rateLimitHeaders, retryAfter, type Take } from './limiting/limiter.ts';
+import {
+  type Counted,
+  type CountedPlan,
+  countedOnAddress,
+  countedOnPlans,
+  rateLimitHeaders,
+  retryAfter,
+} from './limiting/headers.ts';
+import type { Take } from './limiting/limiter.ts';
+import type { Plan, PlanTake } from './limiting/plan.ts';
+import { surcharge } from './limiting/weights.ts';
 import { edgeLimits } from './limits.ts';
 import type { Origin } from './origin.ts';
 import type { Ports } from './ports.ts';
+import { Tenants } from './tenants.ts';
+
+const addressLimit = limits.ipRequestsPerMinute;
 
 export class Admission {
   readonly #ports: Ports;
   readonly #origin: Origin;
-  readonly #keys = new KeyCache();
+  readonly #keys = new KeyCache<KnownKey>();
   /** null: there is no issuer whose tokens count. */
   readonly #tokens: Tokens | null;
+  readonly #tenants: Tenants;
 
   constructor(ports: Ports, origin: Origin) {
     this.#ports = ports;
     this.#origin = origin;
     const { tokens } = ports.config;
     this.#tokens = tokens === null ? null : new Tokens(ports, origin, tokens);
+    this.#tenants = new Tenants(ports, origin);
   }
 
   /** Fills `grant` and `counted`. Refuses with `rate_limited`, `overloaded` or, when core cannot be asked, `unavailable`. */
@@ -51,8 +68,7 @@ export class Admission {
       if (known === 'refused') return this.#countAddress(exchange);
       if (known !== null) {
         if (!known.isFresh) this.#refresh(exchange, digest, nowMs);
-        exchange.grant = grantOf(known.grant);
-        return this.#countPlan(exchange);
+        return this.#countKey(exchange, known.grant);
       }
       return this.#lookUp(exchange, digest, route.scope === null);
     };
@@ -60,22 +76,28 @@ export class Admission {
 
   /**
    * Counts what the request costs beyond the one that it was admitted as, once its body is known; a refusal leaves that
-   * one counted. What no minute of the plan could hold is too large, and not for later.
+   * one counted. What no plan could ever hold at once is too large, and not for later.
    */
   countRest(): Step {
     return async (exchange) => {
-      const { grant, costsRequests } = exchange;
+      const { grant, tenant, costsRequests } = exchange;
       if (grant === null) throw new Error('only a known key has a plan');
       if (costsRequests === 1) return undefined;
-      const { planKey, policy, requestsPerMinute: limit } = grant;
-      if (costsRequests > limit) {
-        const linesMax = limit * limits.bulkLinesPerRequest;
-        return refuse(exchange, 'payload_too_large', {
-          detail: `The caller's plan allows ${linesMax} lines a minute.`,
-        });
+      const atOnceMax = Math.min(atOnce(grant.plan), tenant?.plan ? atOnce(tenant.plan) : Number.POSITIVE_INFINITY);
+      if (costsRequests > atOnceMax) {
+        const linesMax = atOnceMax * limits.bulkLinesPerRequest;
+        return refuse(exchange, 'payload_too_large', { detail: `The caller's plan allows ${linesMax} lines at once.` });
       }
-      const take = await this.#ports.plans.take(planKey, limit, this.#ports.nowMs(), costsRequests - 1);
-      return this.#judge(exchange, policy, limit, take);
+      return this.#countPlans(exchange, grant, costsRequests - 1);
+    };
+  }
+
+  /** The step of a route that looks something up: whoever asks for what is not there is charged for guessing. */
+  chargeMisses(step: Step): Step {
+    return async (exchange) => {
+      const answer = await step(exchange);
+      if (answer?.status === 404) this.#charge(exchange, surcharge('notFound'));
+      return answer;
     };
   }
 
@@ -93,12 +115,11 @@ export class Admission {
     }
     switch (verdict.kind) {
       case 'granted':
-        exchange.grant = grantOf(verdict.grant);
-        return this.#countPlan(exchange);
+        return this.#countKey(exchange, verdict.grant);
       case 'refused':
         return exchange.counted === null ? this.#countAddress(exchange) : undefined;
       case 'limited':
-        return this.#judge(exchange, 'address', limits.ipRequestsPerMinute, verdict.take);
+        return this.#judge(exchange, countedOnAddress(addressLimit, verdict.take));
       case 'away':
         // What is public needs no key: it is not withheld because one could not be checked.
         return isPublic ? this.#countAddress(exchange) : refuseForOrigin(exchange, 'unavailable');
@@ -106,12 +127,12 @@ export class Admission {
   }
 
   /** A look-up on the account of the caller's address. */
-  async #lookUpCounted(exchange: Exchange, digest: string): Promise<Verdict> {
+  async #lookUpCounted(exchange: Exchange, digest: string): Promise<Verdict<KnownKey>> {
     const key = addressKey(exchange.clientIp);
-    const take = await this.#ports.addresses.take(key, limits.ipRequestsPerMinute, this.#ports.nowMs());
+    const take = await this.#takeOfAddress(exchange);
     if (!take.allowed) return { kind: 'limited', addressKey: key, take };
     const verdict = await lookUpKey(this.#origin, this.#ports.report, exchange, digest);
-    if (verdict.kind === 'refused') exchange.counted = { policy: 'address', limit: limits.ipRequestsPerMinute, take };
+    if (verdict.kind === 'refused') await this.#keepOnAddress(exchange, take, surcharge('unknownKey'));
     else exchange.info.waitUntil(Promise.resolve(this.#ports.addresses.giveBack(key, take)));
     return verdict;
   }
@@ -141,32 +162,38 @@ export class Admission {
     token: Presented,
     isPublic: boolean,
   ): Promise<Answer | undefined> {
-    const key = addressKey(exchange.clientIp);
-    const limit = limits.ipRequestsPerMinute;
-    const take = await this.#ports.addresses.take(key, limit, this.#ports.nowMs());
-    if (!take.allowed) return this.#judge(exchange, 'address', limit, take);
+    const take = await this.#takeOfAddress(exchange);
+    if (!take.allowed) return this.#judge(exchange, countedOnAddress(addressLimit, take));
     const verdict = await tokens.verify(exchange, token);
-    if (verdict.kind === 'refused') exchange.counted = { policy: 'address', limit, take };
-    else exchange.info.waitUntil(Promise.resolve(this.#ports.addresses.giveBack(key, take)));
+    if (verdict.kind === 'refused') await this.#keepOnAddress(exchange, take, surcharge('badToken'));
+    else exchange.info.waitUntil(Promise.resolve(this.#ports.addresses.giveBack(addressKey(exchange.clientIp), take)));
     return this.#settleToken(exchange, verdict, isPublic);
   }
 
   async #settleToken(exchange: Exchange, verdict: TokenVerdict, isPublic: boolean): Promise<Answer | undefined> {
     switch (verdict.kind) {
-      case 'granted':
-        exchange.grant = verdict.grant;
-        return this.#countPlan(exchange);
+      case 'granted': {
+        const { grant } = verdict;
+        const tenant = grant.merchantId === null ? null : await this.#tenants.find(exchange, grant.merchantId);
+        if (tenant === 'away') return this.#answerUnchecked(exchange, isPublic);
+        exchange.grant = grant;
+        exchange.tenant = tenant;
+        return this.#countPlans(exchange, grant, 1);
+      }
       case 'refused':
         exchange.hasBadToken = true;
         return exchange.counted === null ? this.#countAddress(exchange) : undefined;
       case 'away':
-        return isPublic
-          ? this.#countAddress(exchange)
-          : refuse(exchange, 'unavailable', {
-              detail: 'The token cannot be checked right now.',
-              headers: { 'retry-after': String(edgeLimits.awayRetryAfterS) },
-            });
+        return this.#answerUnchecked(exchange, isPublic);
     }
+  }
+
+  async #answerUnchecked(exchange: Exchange, isPublic: boolean): Promise<Answer | undefined> {
+    if (isPublic) return this.#countAddress(exchange);
+    return refuse(exchange, 'unavailable', {
+      detail: 'The token cannot be checked right now.',
+      headers: { 'retry-after': String(edgeLimits.awayRetryAfterS) },
+    });
   }
 
   #refresh(exchange: Exchange, digest: string, nowMs: number): void {
@@ -177,43 +204,74 @@ export class Admission {
     if (started !== null) exchange.info.waitUntil(started);
   }
 
+  #takeOfAddress(exchange: Exchange, count = 1): Take | Promise<Take> {
+    return this.#ports.addresses.take(addressKey(exchange.clientIp), addressLimit, this.#ports.nowMs(), count);
+  }
+
+  /** The request stays counted on the address, and what it is charged comes on top, where as much is left. */
+  async #keepOnAddress(exchange: Exchange, take: Take, charge: number): Promise<void> {
+    const charged = await this.#takeOfAddress(exchange, charge);
+    exchange.counted = countedOnAddress(addressLimit, charged.allowed ? charged : take);
+  }
+
   async #countAddress(exchange: Exchange): Promise<Answer | undefined> {
-    const limit = limits.ipRequestsPerMinute;
-    const take = await this.#ports.addresses.take(addressKey(exchange.clientIp), limit, this.#ports.nowMs());
-    return this.#judge(exchange, 'address', limit, take);
+    return this.#judge(exchange, countedOnAddress(addressLimit, await this.#takeOfAddress(exchange)));
   }
 
-  async #countPlan(exchange: Exchange): Promise<Answer | undefined> {
-    const { grant } = exchange;
-    if (grant === null) throw new Error('only a known key has a plan');
-    const { planKey, policy, requestsPerMinute: limit } = grant;
-    const take = await this.#ports.plans.take(planKey, limit, this.#ports.nowMs());
-    return this.#judge(exchange, policy, limit, take);
+  #countKey(exchange: Exchange, { grant, tenant }: KnownKey): Promise<Answer | undefined> {
+    exchange.grant = grant;
+    exchange.tenant = tenant;
+    return this.#countPlans(exchange, grant, 1);
   }
 
-  #judge(exchange: Exchange, policy: 'address' | Grant['policy'], limit: number, take: Take): Answer | undefined {
-    exchange.counted = { policy, limit, take };
-    return take.allowed
-      ? undefined
-      : refuse(exchange, 'rate_limited', {
-          headers: { 'retry-after': retryAfter(take), ...rateLimitHeaders(exchange.counted) },
-        });
+  /** On the caller's plan and its merchant's, or on neither. */
+  async #countPlans(exchange: Exchange, grant: Grant, count: number): Promise<Answer | undefined> {
+    const { plans } = this.#ports;
+    const { tenant, info } = exchange;
+    const taken = plans.take(grant.planKey, grant.plan, count, info.waitUntil);
+    const take = taken instanceof Promise ? await taken : taken;
+    const own = { policy: grant.policy, plan: grant.plan, take };
+    if (tenant === null || tenant.plan === null || !take.allowed) return this.#judgePlans(exchange, own, null);
+    const takenOfTenant = plans.take(tenant.planKey, tenant.plan, count, info.waitUntil);
+    const takeOfTenant = takenOfTenant instanceof Promise ? await takenOfTenant : takenOfTenant;
+    const ofTenant: CountedPlan = { policy: 'tenant', plan: tenant.plan, take: takeOfTenant };
+    if (takeOfTenant.allowed) return this.#judgePlans(exchange, own, ofTenant);
+    plans.giveBack(grant.planKey, take, count);
+    return this.#judgePlans(exchange, { ...own, take: { ...take, leased: take.leased + count } }, ofTenant);
+  }
+
+  /** Behind the answer where the counter has to be asked. What is not left is not charged. */
+  #charge(exchange: Exchange, count: number): void {
+    const { grant, info } = exchange;
+    const charging: PlanTake | Take | Promise<PlanTake | Take> =
+      grant === null
+        ? this.#takeOfAddress(exchange, count)
+        : this.#ports.plans.take(grant.planKey, grant.plan, count, info.waitUntil);
+    if (charging instanceof Promise) info.waitUntil(charging);
+  }
+
+  #judgePlans(exchange: Exchange, own: CountedPlan, tenant: CountedPlan | null): Answer | undefined {
+    return this.#judge(exchange, countedOnPlans(own, tenant, this.#ports.nowMs()));
+  }
+
+  #judge(exchange: Exchange, counted: Counted): Answer | undefined {
+    exchange.counted = counted;
+    if (counted.allowed) return undefined;
+    const headers = { 'retry-after': retryAfter(counted), ...rateLimitHeaders(counted) };
+    return refuse(exchange, 'rate_limited', { headers });
   }
 }
 
-function grantOf(key: merchants.KeyGrant): Grant {
-  const { api_key_id, merchant_id, scopes, requests_per_minute } = key;
-  return {
-    policy: 'key',
-    subject: api_key_id,
-    merchantId: merchant_id,
-    scopes,
-    requestsPerMinute: requests_per_minute,
-    planKey: api_key_id,
-  };
+/** The most that a plan could ever allow at one time. */
+function atOnce({ burst, minute, month }: Plan): number {
+  return Math.min(
+    burst ?? Number.POSITIVE_INFINITY,
+    minute ?? Number.POSITIVE_INFINITY,
+    month ?? Number.POSITIVE_INFINITY,
+  );
 }
 
 /** A verdict, or `away` when the request that was to bring it has died on the way (K2). */
-function landed(verdict: Promise<Verdict>): Promise<Verdict> {
+function landed(verdict: Promise<Verdict<KnownKey>>): Promise<Verdict<KnownKey>> {
   return withDeadline(flightMs, verdict, () => ({ kind: 'away' }));
 }

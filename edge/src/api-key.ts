@@ -5,13 +5,13 @@
  * about a key through time.
  */
 import { internalPaths, merchants } from '@local-plus/contracts';
+import { askCore } from './core-questions.ts';
 import { bytesOf, hex, sha256 } from './encoding.ts';
-import type { Exchange } from './exchange.ts';
-import { ownCall } from './forward.ts';
+import type { Exchange, Grant, Tenant } from './exchange.ts';
 import type { Verdict } from './key-cache.ts';
-import { edgeLimits } from './limits.ts';
 import type { Origin } from './origin.ts';
 import type { Ports } from './ports.ts';
+import { tenantOf } from './tenants.ts';
 
 const BEARER = /^Bearer +(lp_(?:live|admin)_[A-Za-z0-9_-]{16,128})$/i;
 
@@ -21,31 +21,33 @@ export async function keyDigest(authorization: string | null): Promise<string | 
   return key === null ? null : hex(await sha256(bytesOf(key[1] as string)));
 }
 
+/** Made once per look-up: all requests of a key share it. */
+export interface KnownKey {
+  readonly grant: Grant;
+  readonly tenant: Tenant | null;
+}
+
 /** Asks core what a key may do. */
-export async function lookUpKey(
+export function lookUpKey(
   origin: Origin,
   report: Ports['report'],
   exchange: Exchange,
   digest: string,
-): Promise<Verdict> {
-  const outcome = await origin.send(ownCall(exchange, internalPaths.keys + digest, edgeLimits.lookUpBudgetMs));
-  if (!outcome.ok) return { kind: 'away' };
-  const { response } = outcome;
-  if (response.status === 200) {
-    const grant = await readGrant(response, report);
-    return grant === null ? { kind: 'away' } : { kind: 'granted', grant };
-  }
-  await response.body?.cancel();
-  if (response.status === 404) return { kind: 'refused' };
-  report('origin_unusable', new Error(`a key look-up answered ${response.status}`));
-  return { kind: 'away' };
+): Promise<Verdict<KnownKey>> {
+  return askCore(origin, report, exchange, internalPaths.keys + digest, (json) =>
+    knownKeyOf(merchants.keyGrant.parse(json)),
+  );
 }
 
-async function readGrant(response: Response, report: Ports['report']): Promise<merchants.KeyGrant | null> {
-  try {
-    return merchants.keyGrant.parse(await response.json());
-  } catch (cause) {
-    report('origin_unusable', cause);
-    return null;
-  }
+function knownKeyOf(key: merchants.KeyGrant): KnownKey {
+  const { api_key_id, merchant_id, scopes, burst, requests_per_minute: minute, requests_per_month: month } = key;
+  const grant: Grant = {
+    policy: 'key',
+    subject: api_key_id,
+    merchantId: merchant_id,
+    scopes,
+    plan: { burst, minute, month },
+    planKey: api_key_id,
+  };
+  return { grant, tenant: merchant_id === null || key.tenant === null ? null : tenantOf(merchant_id, key.tenant) };
 }

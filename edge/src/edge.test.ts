@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { bodyRules, isUuid, limits, matchRoute, type Route, routes, validate } from '@local-plus/contracts';
-import { authorized, createStage, earn, earnPath, key, merchantId, type Stage, told, walletId } from '../test/stage.ts';
+import {
+  authorized,
+  createStage,
+  earn,
+  earnPath,
+  grant,
+  key,
+  merchantId,
+  type Stage,
+  told,
+  walletId,
+} from '../test/stage.ts';
 import { keyDigest } from './api-key.ts';
 import { createBrokenEdge } from './edge.ts';
 
@@ -20,10 +31,10 @@ async function operatorStage(): Promise<Stage> {
     'transactions:write',
   ] as const;
   stage.keys.set((await keyDigest(`Bearer ${key}`)) as string, {
+    ...grant,
     api_key_id: 'operator',
     merchant_id: null,
     scopes: [...scopes],
-    requests_per_minute: 1_000,
   });
   return stage;
 }
@@ -42,6 +53,7 @@ const refusals: readonly (readonly [string, string, RequestInit, string])[] = [
   ['a long target', `/v1/catalog?cursor=${'a'.repeat(limits.targetBytesMax)}`, {}, '414 uri_too_long'],
   ['a wrong method', balance, { method: 'DELETE', headers: authorized }, '405 method_not_allowed'],
   ['a POST on a GET', balance, earn(), '405 method_not_allowed'],
+  ['a GET of what is no id', '/v1/transactions/bulk', { headers: authorized }, '405 method_not_allowed'],
   ['a POST on a machine path', '/healthz', earn(), '405 method_not_allowed'],
   ['OPTIONS: there is no CORS', '/v1/catalog', { method: 'OPTIONS' }, '405 method_not_allowed'],
   ['a wrong type', earnPath, earn('{"amount":5}', { 'content-type': 'text/plain' }), '415 unsupported_media_type'],

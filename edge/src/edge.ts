@@ -14,7 +14,9 @@ import { BrokenBody } from './body.ts';
 import { parseAddress } from './client-address.ts';
 import { type Cors, createCors } from './cors.ts';
 import { type Answer, Exchange, refuse } from './exchange.ts';
-import { rateLimitHeaders } from './limiting/limiter.ts';
+import { KnownOrigins } from './known-origins.ts';
+import { rateLimitHeaders } from './limiting/headers.ts';
+import { Origin } from './origin.ts';
 import { createPipelines } from './pipeline.ts';
 import type { Edge, EdgeRequest, Ports, RequestInfo } from './ports.ts';
 import { createRouter, methodsOf } from './router.ts';
@@ -27,12 +29,18 @@ import { requestIdOf, traceparentOf } from './trace.ts';
 /** The whole edge over its ports. What it returns never rejects. */
 export function createEdge(ports: Ports): Edge {
   const { nowMs, report, telemetry } = ports;
-  const pipelines = createPipelines(ports);
-  const cors = createCors(ports.config.surface.corsOrigins, (path) => methodsOf(path, pipelines));
+  const origin = new Origin(ports);
+  const pipelines = createPipelines(ports, origin);
+  const { corsOrigins, merchantOrigins } = ports.config.surface;
+  const cors = createCors({
+    origins: corsOrigins,
+    merchants: merchantOrigins ? new KnownOrigins(ports, origin) : null,
+    methodsOf: (path) => methodsOf(path, pipelines),
+  });
   const route = createRouter(pipelines);
   const answer = async (exchange: Exchange): Promise<Answer> => {
     try {
-      return readTarget(exchange) ?? cors.preflight(exchange) ?? (await route(exchange));
+      return readTarget(exchange) ?? (await cors.preflight(exchange)) ?? (await route(exchange));
     } catch (cause) {
       if (cause instanceof BrokenBody) return refuse(exchange, 'invalid_request', { detail: 'The body broke off.' });
       report('bug', cause);

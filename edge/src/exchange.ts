@@ -13,7 +13,8 @@ import {
   problemMediaType,
   type RequestId,
 } from '@local-plus/contracts';
-import type { Take } from './limiting/limiter.ts';
+import type { Counted } from './limiting/headers.ts';
+import type { Plan } from './limiting/plan.ts';
 import type { EdgeRequest, RequestInfo } from './ports.ts';
 
 export interface Answer {
@@ -34,9 +35,18 @@ export interface Grant {
   /** null: the operator. */
   readonly merchantId: string | null;
   readonly scopes: readonly merchants.Scope[];
-  readonly requestsPerMinute: number;
+  readonly plan: Plan;
   /** Names the plan's counter. */
   readonly planKey: string;
+}
+
+/** The merchant that a caller acts for, as far as the edge has to know it. */
+export interface Tenant {
+  /** What all of its callers may ask for together; null: as much as each of them may. */
+  readonly plan: Plan | null;
+  readonly planKey: string;
+  /** Whose scripts may read what its callers are answered. */
+  readonly allowedOrigins: ReadonlySet<string>;
 }
 
 export class Exchange {
@@ -59,10 +69,12 @@ export class Exchange {
   readonly clientIp: string;
   /** What vouches for the request; null: nothing. */
   grant: Grant | null = null;
+  /** Whom it acts for; null: nobody, the operator, or a merchant of which nothing is said. */
+  tenant: Tenant | null = null;
   /** It came with a token that is none, or none any more. */
   hasBadToken = false;
-  /** What the limiter said, and of which policy. */
-  counted: { readonly policy: 'address' | Grant['policy']; readonly limit: number; readonly take: Take } | null = null;
+  /** What the limiters said. */
+  counted: Counted | null = null;
   idempotencyKey: IdempotencyKey | null = null;
   /** As how many requests of its plan it counts. */
   costsRequests = 1;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits, parseContext } from '@local-plus/contracts';
-import type { RateLimiter } from '../index.ts';
+import type { PlanLimiter } from '../index.ts';
 import {
   authorized,
   createStage,
@@ -282,10 +282,11 @@ describe('what comes back', () => {
   });
 
   it('is 504 without asking when nothing of the budget is left', async () => {
-    const slow: RateLimiter = {
+    const slow: PlanLimiter = {
       take() {
         stage.passMs(limits.requestBudgetMs);
-        return { allowed: true, remaining: 1, resetMs: 0, atMs: 0 };
+        const left = { burst: null, minute: null, month: null };
+        return { allowed: true, retryMs: 0, left, ageMs: 0, leased: 0, atMs: 0 };
       },
       giveBack: () => undefined,
     };

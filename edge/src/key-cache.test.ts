@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { grant } from '../test/stage.ts';
-import { flightMs, KeyCache, type Verdict } from './key-cache.ts';
+import { flightMs, KeyCache as GrantCache, type Verdict as VerdictOf } from './key-cache.ts';
 import { edgeLimits } from './limits.ts';
 
+type Verdict = VerdictOf<typeof grant>;
+const KeyCache = GrantCache<typeof grant>;
+type KeyCache = GrantCache<typeof grant>;
 const granted: Verdict = { kind: 'granted', grant };
 const refused: Verdict = { kind: 'refused' };
 const { keyFreshMs, keyServedMs, keyRefusedMs, lookUpsMax } = edgeLimits;

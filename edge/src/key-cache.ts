@@ -1,5 +1,6 @@
 /**
- * What the isolate knows of API keys, by the SHA-256 of the key: grants, refusals, and look-ups on their way.
+ * What the isolate knows by asking core: of API keys by their SHA-256, of merchants by their id, of browsers' origins.
+ * Grants, refusals, and look-ups on their way; "key" is what it is known by.
  *
  * K1  A grant is used at most `keyServedMs` after core was asked; from `keyFreshMs` on a look-up runs behind. So a
  *     revoked key that is in use is refused within about `keyFreshMs`, an idle one within `keyServedMs`.
@@ -9,36 +10,35 @@
  *
  * Must not know: HTTP, and where verdicts come from.
  */
-import type { merchants } from '@local-plus/contracts';
 import { LRUCache } from 'lru-cache';
 import { Flights } from './cache/flights.ts';
 import type { Take } from './limiting/limiter.ts';
 import { edgeLimits } from './limits.ts';
 
-export type Verdict =
-  | { readonly kind: 'granted'; readonly grant: merchants.KeyGrant }
+export type Verdict<Granted> =
+  | { readonly kind: 'granted'; readonly grant: Granted }
   | { readonly kind: 'refused' }
   /** Core could not be asked. */
   | { readonly kind: 'away' }
   /** Core was not asked: whoever started the look-up had no token of its address left. */
   | { readonly kind: 'limited'; readonly addressKey: string; readonly take: Take };
 
-export type Known = { readonly grant: merchants.KeyGrant; readonly isFresh: boolean } | 'refused' | null;
+export type Known<Granted> = { readonly grant: Granted; readonly isFresh: boolean } | 'refused' | null;
 
 /** The longest a look-up takes: an address token first, then the origin. */
 export const flightMs = edgeLimits.counterBudgetMs + edgeLimits.lookUpBudgetMs;
 
-export class KeyCache {
-  readonly #granted = new LRUCache<string, { grant: merchants.KeyGrant; sinceMs: number }>({ max: edgeLimits.keysMax });
+export class KeyCache<Granted extends object> {
+  readonly #granted = new LRUCache<string, { grant: Granted; sinceMs: number }>({ max: edgeLimits.keysMax });
   readonly #refused = new LRUCache<string, { sinceMs: number }>({ max: edgeLimits.keysRefusedMax });
-  readonly #flights = new Flights<Verdict>({
+  readonly #flights = new Flights<Verdict<Granted>>({
     flightMs,
     flightsMax: edgeLimits.lookUpsMax,
     followersMax: edgeLimits.lookUpFollowersMax,
   });
 
   /** What may be used without asking. */
-  known(digest: string, nowMs: number): Known {
+  known(digest: string, nowMs: number): Known<Granted> {
     const granted = this.#granted.get(digest);
     if (granted && nowMs - granted.sinceMs < edgeLimits.keyServedMs) {
       return { grant: granted.grant, isFresh: nowMs - granted.sinceMs < edgeLimits.keyFreshMs };
@@ -52,14 +52,14 @@ export class KeyCache {
   }
 
   /** Waits for the look-up of this key that is under way; `away` when it is lost, or too many wait. Null: there is none. */
-  join(digest: string, nowMs: number): Promise<Verdict> | null {
+  join(digest: string, nowMs: number): Promise<Verdict<Granted>> | null {
     if (!this.isUnderWay(digest, nowMs)) return null;
     const boarding = this.#flights.board(digest, nowMs);
     return boarding.role === 'follower' ? landed(boarding.wait(flightMs)) : Promise.resolve({ kind: 'away' });
   }
 
   /** Starts a look-up and keeps what it finds. Null: too many are under way. */
-  start(digest: string, nowMs: number, lookUp: () => Promise<Verdict>): Promise<Verdict> | null {
+  start(digest: string, nowMs: number, lookUp: () => Promise<Verdict<Granted>>): Promise<Verdict<Granted>> | null {
     const boarding = this.#flights.lead(digest, nowMs);
     return boarding.role === 'leader' ? this.#look(digest, nowMs, lookUp, boarding.land) : null;
   }
@@ -68,10 +68,10 @@ export class KeyCache {
   async #look(
     digest: string,
     sinceMs: number,
-    lookUp: () => Promise<Verdict>,
-    land: (verdict: Verdict | null) => void,
-  ): Promise<Verdict> {
-    let verdict: Verdict | null = null;
+    lookUp: () => Promise<Verdict<Granted>>,
+    land: (verdict: Verdict<Granted> | null) => void,
+  ): Promise<Verdict<Granted>> {
+    let verdict: Verdict<Granted> | null = null;
     try {
       verdict = await lookUp();
       if (verdict.kind === 'granted') {
@@ -88,6 +88,6 @@ export class KeyCache {
   }
 }
 
-async function landed(verdict: Promise<Verdict | null>): Promise<Verdict> {
+async function landed<Granted>(verdict: Promise<Verdict<Granted> | null>): Promise<Verdict<Granted>> {
   return (await verdict) ?? { kind: 'away' };
 }

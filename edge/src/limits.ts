@@ -9,6 +9,10 @@ export const edgeLimits = {
   bucketMs: 10_000,
   bucketCount: 7,
   windowMs: 60_000,
+  /** A burst is counted in two-second buckets: the current one and the five before. */
+  burstBucketMs: 2_000,
+  burstBucketCount: 6,
+  burstWindowMs: 10_000,
 
   /** Addresses and keys with a window of their own in one isolate; past them, shared cells (memory-limiter.ts). */
   windowsMax: 16_384,
@@ -19,6 +23,25 @@ export const edgeLimits = {
   refusedMemoMs: 1_000,
   /** How long an idle counter object keeps its row. */
   counterIdleMs: 80_000,
+  /** How long the isolate counts plans by itself before it asks a counter again that failed. */
+  counterRetryMs: 1_000,
+
+  /** Callers whose plans one process counts, and whose months it remembers when it counts them no more. */
+  plansMax: 16_384,
+  monthsMax: 65_536,
+  /**
+   * What an isolate keeps of a plan beyond what is asked for at once (leased-plans.ts): so many requests at most, and at
+   * most one in so many of what the plan allows in a minute, in a burst, and in a month.
+   */
+  leaseSpareMax: 2_000,
+  leaseMinuteShare: 20,
+  leaseMonthShare: 1_000,
+  /** … and one in so many of what was left. */
+  leaseLeftShare: 4,
+  /** A lease ends this long before its bucket does: clocks stand still while a Worker computes. */
+  leaseMarginMs: 20,
+  /** How often more is asked for ahead of need. */
+  leaseAheadMs: 100,
 
   /** A key's grant: younger than this it is used as it is, … */
   keyFreshMs: 5_000,
@@ -32,6 +55,8 @@ export const edgeLimits = {
   /** Who waits for one look-up. */
   lookUpFollowersMax: 10_000,
   lookUpBudgetMs: 3_000,
+  /** Of a customer's merchant, which is asked for last. */
+  tenantBudgetMs: 1_000,
 
   /** A JWT, and how far ahead of our clock the times in it may begin. */
   tokenBytesMax: 8 * 1024,
@@ -113,6 +138,10 @@ export const edgeLimits = {
 
 const { bucketMs, bucketCount, windowMs, counterIdleMs } = edgeLimits;
 if (bucketMs * (bucketCount - 1) < windowMs) throw new Error('limits: the buckets must cover the window');
+if (edgeLimits.burstBucketMs * (edgeLimits.burstBucketCount - 1) < edgeLimits.burstWindowMs) {
+  throw new Error('limits: the buckets must cover the burst');
+}
+if (edgeLimits.burstWindowMs >= windowMs) throw new Error('limits: a burst is shorter than a minute');
 if (counterIdleMs < bucketMs * bucketCount) throw new Error('limits: a counter must outlive what it counts');
 if (edgeLimits.keyFreshMs >= edgeLimits.keyServedMs) throw new Error('limits: a key is fresh before it is stale');
 if (edgeLimits.lookUpBudgetMs + edgeLimits.counterBudgetMs >= wire.requestBudgetMs) {
@@ -126,7 +155,8 @@ if (edgeLimits.generationEveryMs >= edgeLimits.generationTrustMs) {
   throw new Error('limits: what is used all the time is confirmed in time');
 }
 if (edgeLimits.jwksFreshMs >= edgeLimits.jwksServedMs) throw new Error('limits: keys are fresh before they are stale');
-if (2 * edgeLimits.jwksBudgetMs + edgeLimits.counterBudgetMs + edgeLimits.lookUpBudgetMs >= wire.requestBudgetMs) {
+const { jwksBudgetMs, counterBudgetMs, lookUpBudgetMs, tenantBudgetMs } = edgeLimits;
+if (2 * jwksBudgetMs + counterBudgetMs + lookUpBudgetMs + tenantBudgetMs >= wire.requestBudgetMs) {
   throw new Error('limits: a token must be known while there is still time to use it');
 }
 if (edgeLimits.revocationPagesMax * wire.revocationRowsMax <= edgeLimits.revocationsMax) {

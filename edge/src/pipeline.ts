@@ -15,7 +15,7 @@ import { forward } from './forward.ts';
 import { framing } from './framing.ts';
 import { refuseHopByHop } from './hop-by-hop.ts';
 import { answerAlive, answerOpenapi, answerReady } from './machine.ts';
-import { Origin } from './origin.ts';
+import type { Origin } from './origin.ts';
 import type { Ports } from './ports.ts';
 import { PublicCache } from './public-cache.ts';
 import { answerSecurityTxt, securityTxtPath } from './security-txt.ts';
@@ -26,14 +26,17 @@ export interface Pipelines {
   readonly machine: Readonly<Record<string, readonly Step[]>>;
 }
 
-export function createPipelines(ports: Ports): Pipelines {
-  const origin = new Origin(ports);
+export function createPipelines(ports: Ports, origin: Origin): Pipelines {
   const admission = new Admission(ports, origin);
   const cache = new PublicCache(ports, origin);
   const { bots, securityTxt } = ports.config.surface;
   const { access } = ports.config;
   const accessSteps = access === null ? [] : [requireAccess(new JwtVerifier(access, ports))];
   const get = framing({ method: 'GET', body: null });
+  const lastStep = (route: Route): Step => {
+    const step = route.cacheS === null ? forward(route, origin, ports.nowMs) : fromCache(cache, route, route.cacheS);
+    return route.problems.includes('not_found') ? admission.chargeMisses(step) : step;
+  };
   return {
     stepsOf: (route) => [
       framing(route),
@@ -46,7 +49,7 @@ export function createPipelines(ports: Ports): Pipelines {
       ...(route.method === 'POST' && route.idempotent ? [requireIdempotencyKey] : []),
       ...(route.cacheS === null ? [requireQuery(route)] : []),
       ...bodySteps(route, admission),
-      route.cacheS === null ? forward(route, origin, ports.nowMs) : fromCache(cache, route, route.cacheS),
+      lastStep(route),
     ],
     machine: {
       '/healthz': [get, answerAlive],

@@ -4,6 +4,7 @@
  */
 import type { Config } from './config.ts';
 import type { RateLimiter } from './limiting/limiter.ts';
+import type { PlanLimiter } from './limiting/plan.ts';
 import type { Telemetry } from './telemetry/request-record.ts';
 
 export interface OriginRequest {
@@ -18,6 +19,8 @@ export interface OriginRequest {
 export type Trouble =
   /** The shared counter failed or was late: the isolate's own counted. */
   | 'counter_away'
+  /** The memory of months was full: a caller's month began anew (memory-plans.ts). */
+  | 'month_forgotten'
   | 'origin_away'
   | 'origin_late'
   /** The origin answered with what is neither an answer nor a problem document. */
@@ -41,8 +44,8 @@ export interface Ports {
   readonly random: () => number;
   /** Counts client addresses; shared between isolates where the platform can. */
   readonly addresses: RateLimiter;
-  /** Counts API keys, and customers with tokens, against their plans. The isolate's memory: exact per isolate. */
-  readonly plans: RateLimiter;
+  /** Counts API keys, customers with tokens, and merchants, against their plans; shared where the platform can. */
+  readonly plans: PlanLimiter;
   readonly report: (trouble: Trouble, cause?: unknown) => void;
   /** Is told of every request; nobody: null or absent. */
   readonly telemetry?: Telemetry | null;

@@ -7,7 +7,7 @@
  * one after the other, so there is one router per number of segments: the scan stays short however long the table
  * grows, and a slash at the end, which itty would overlook, is one segment more.
  */
-import { matchRoute, type Route, routes } from '@local-plus/contracts';
+import { matchRoute, type Route, routes, routesInOrder } from '@local-plus/contracts';
 import { type IRequest, IttyRouter, type IttyRouterType } from 'itty-router';
 import { type Answer, type Exchange, refuse, type Step } from './exchange.ts';
 import type { Pipelines } from './pipeline.ts';
@@ -30,10 +30,15 @@ export function createRouter(pipelines: Pipelines): (exchange: Exchange) => Prom
   for (const [path, steps] of Object.entries(pipelines.machine)) {
     routerOf(path).get(path, named(path), ...steps.map(handlerOf));
   }
-  for (const [id, route] of Object.entries<Route>(routes)) {
-    const router = routerOf(route.path);
-    const add = route.method === 'GET' ? router.get : router.post;
-    add(ittyPattern(route.path), keepParams, named(id), ...pipelines.stepsOf(route).map(handlerOf));
+  for (const path of new Set(routesInOrder.map(([, route]) => route.path))) {
+    const router = routerOf(path);
+    for (const [id, route] of routesInOrder) {
+      if (route.path !== path) continue;
+      const add = route.method === 'GET' ? router.get : router.post;
+      add(ittyPattern(path), keepParams, named(id), ...pipelines.stepsOf(route).map(handlerOf));
+    }
+    // `/v1/transactions/bulk` is no transaction's: the search ends here, whatever the method.
+    if (isTemplated(path)) router.all(ittyPattern(path), (_routed, exchange) => refuseUnrouted(exchange, pipelines));
   }
   return async (exchange) => {
     const { method } = exchange.request;
@@ -41,6 +46,13 @@ export function createRouter(pipelines: Pipelines): (exchange: Exchange) => Prom
     const answer = await routers.get(depthOf(exchange.path))?.fetch(routed, exchange);
     return answer ?? refuseUnrouted(exchange, pipelines);
   };
+}
+
+/** Whether the template of another path matches this one, too. */
+function isTemplated(path: string): boolean {
+  return routesInOrder.some(
+    ([, other]) => other.path !== path && new RegExp(`^${other.path.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path),
+  );
 }
 
 function handlerOf(step: Step): (routed: IRequest, exchange: Exchange) => ReturnType<Step> {

@@ -21,6 +21,7 @@ describe('the configuration of the surface', () => {
     const surface = parseSurface(
       {
         CORS_ORIGINS: 'https://shop.example, https://app.example:8443',
+        CORS_MERCHANTS: 'on',
         BOT_SCORE_MIN: '30',
         BLOCKED_ASNS: '64496, 64511',
         BLOCKED_COUNTRIES: 'T1',
@@ -34,6 +35,7 @@ describe('the configuration of the surface', () => {
     );
     assert.deepEqual(faults, []);
     assert.deepEqual(surface.corsOrigins, ['https://shop.example', 'https://app.example:8443']);
+    assert.equal(surface.merchantOrigins, true);
     assert.deepEqual([surface.bots.scoreMin, [...surface.bots.blockedAsns]], [30, [64_496, 64_511]]);
     assert.equal(surface.securityTxt?.contacts.length, 2);
     assert.equal(surface.logSampleRate, 0.25);
@@ -41,6 +43,7 @@ describe('the configuration of the surface', () => {
 
   const bad: readonly (readonly [string, Record<string, string>, RegExp])[] = [
     ['a wildcard', { CORS_ORIGINS: '*' }, /CORS_ORIGINS/],
+    ['a switch of another kind', { CORS_MERCHANTS: 'true' }, /CORS_MERCHANTS is neither on nor off/],
     ['any origin at all', { CORS_ORIGINS: 'null' }, /CORS_ORIGINS/],
     ['an origin with a path', { CORS_ORIGINS: 'https://shop.example/' }, /CORS_ORIGINS/],
     ['an origin in capitals', { CORS_ORIGINS: 'https://Shop.example' }, /CORS_ORIGINS/],

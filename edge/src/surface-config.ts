@@ -5,8 +5,10 @@
 import { edgeLimits } from './limits.ts';
 
 export interface SurfaceConfig {
-  /** Browser origins that may call; none: no CORS. */
+  /** Browser origins that may call for every merchant. */
   readonly corsOrigins: readonly string[];
+  /** Whether each merchant's own may call for it, too. With neither there is no CORS. */
+  readonly merchantOrigins: boolean;
   readonly bots: BotPolicy;
   /** null: there is none. */
   readonly securityTxt: SecurityTxt | null;
@@ -33,7 +35,13 @@ export interface SecurityTxt {
   readonly publicUrl: string | null;
 }
 
-export const plainSurface: SurfaceConfig = { corsOrigins: [], bots: anybody, securityTxt: null, logSampleRate: 0 };
+export const plainSurface: SurfaceConfig = {
+  corsOrigins: [],
+  merchantOrigins: false,
+  bots: anybody,
+  securityTxt: null,
+  logSampleRate: 0,
+};
 
 export function parseSurface(
   bindings: Readonly<Record<string, unknown>>,
@@ -42,6 +50,7 @@ export function parseSurface(
 ): SurfaceConfig {
   return {
     corsOrigins: parseCorsOrigins(bindings['CORS_ORIGINS'], isLocal, faults),
+    merchantOrigins: parseSwitch('CORS_MERCHANTS', bindings['CORS_MERCHANTS'], faults),
     bots: parseBotPolicy(bindings, faults),
     securityTxt: parseSecurityTxt(bindings, faults),
     logSampleRate: parseSampleRate(bindings['LOG_SAMPLE_RATE'], faults),
@@ -68,6 +77,13 @@ function parseCorsOrigins(value: unknown, isLocal: boolean, faults: string[]): r
     }
   }
   return origins;
+}
+
+/** `on` or `off`; off when absent. `CORS_MERCHANTS`: whether merchants' own origins count. */
+function parseSwitch(name: string, value: unknown, faults: string[]): boolean {
+  const text = String(value ?? '');
+  if (!/^(?:on|off)?$/.test(text)) faults.push(`${name} is neither on nor off`);
+  return text === 'on';
 }
 
 /** `BOT_SCORE_MIN` (1 to 99), `BLOCKED_ASNS` (`64496,64511`), `BLOCKED_COUNTRIES` (`AA,ZZ`; `T1` is Tor). */

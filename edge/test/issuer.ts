@@ -96,6 +96,8 @@ export interface TokenStage {
   /** What reached the origin, the edge's own questions apart. */
   readonly asked: Stage['asked'];
   readonly keys: Stage['keys'];
+  readonly tenants: Stage['tenants'];
+  readonly tenantsAsked: Stage['tenantsAsked'];
   /** How the origin answers from now on. */
   readonly answer: Stage['answer'];
   /** What the issuer publishes. */
@@ -125,6 +127,8 @@ export async function createTokenStage(
     stage: core,
     asked: core.asked,
     keys: core.keys,
+    tenants: core.tenants,
+    tenantsAsked: core.tenantsAsked,
     answer: core.answer,
     jwks: published.map(({ jwk }) => jwk),
     askedOutside: [],

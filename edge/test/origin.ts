@@ -47,6 +47,9 @@ export interface StandIn {
   readonly disbelieved: string[];
   readonly lookUps: string[];
   readonly keys: Map<string, merchants.KeyGrant>;
+  /** What is told of merchants, by their id. */
+  readonly tenants: Map<string, merchants.Tenant>;
+  readonly originsAsked: string[];
   /** What is told of revocations; the place is the index. */
   readonly revoked: revocations.ListPage['data'];
   /** Of the catalog; null: none is known. */
@@ -63,7 +66,8 @@ export async function startStandIn(): Promise<StandIn> {
     groupMs: 1_000,
     noncesMax: 100_000,
   });
-  const standIn = { believed: [], disbelieved: [], lookUps: [], keys: new Map(), revoked: [] } as unknown as StandIn;
+  const asked = { believed: [], disbelieved: [], lookUps: [], originsAsked: [] };
+  const standIn = { ...asked, keys: new Map(), tenants: new Map(), revoked: [] } as unknown as StandIn;
   standIn.generation = null;
   standIn.reply = () => ({ status: 201, body: '{"ok":true}' });
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -118,25 +122,42 @@ async function answer(standIn: StandIn, verifier: SignatureVerifier, request: In
     standIn.disbelieved.push(context);
     return problemReply(401, 'signature_invalid');
   }
-  if (target === internalPaths.generations && context.subject === 'edge') {
+  const told = context.subject === 'edge' ? tellEdge(standIn, target) : null;
+  if (told !== null) return told;
+  const believed = { method, target, headers, body: body.toString(), context };
+  standIn.believed.push(believed);
+  return standIn.reply(believed);
+}
+
+/** What only the edge may ask; null: something else. */
+function tellEdge(standIn: StandIn, target: string): Reply | null {
+  if (target === internalPaths.generations) {
     const { generation } = standIn;
     return generation === null
       ? problemReply(404, 'not_found')
       : { status: 200, body: JSON.stringify({ catalog: generation }) };
   }
-  if (target.startsWith(internalPaths.keys) && context.subject === 'edge') {
+  if (target.startsWith(internalPaths.keys)) {
     const digest = target.slice(internalPaths.keys.length);
     standIn.lookUps.push(digest);
     const grant = standIn.keys.get(digest);
     return grant ? { status: 200, body: JSON.stringify(grant) } : problemReply(404, 'not_found');
   }
-  if (target.startsWith(internalPaths.revocations) && context.subject === 'edge') {
+  if (target.startsWith(internalPaths.tenants)) {
+    const tenant = standIn.tenants.get(target.slice(internalPaths.tenants.length));
+    return tenant ? { status: 200, body: JSON.stringify(tenant) } : problemReply(404, 'not_found');
+  }
+  if (target.startsWith(internalPaths.origins)) {
+    const origin = new URLSearchParams(target.split('?')[1]).get('origin') ?? '';
+    standIn.originsAsked.push(origin);
+    const isAllowed = [...standIn.tenants.values()].some(({ allowed_origins }) => allowed_origins.includes(origin));
+    return isAllowed ? { status: 200, body: '{}' } : problemReply(404, 'not_found');
+  }
+  if (target.startsWith(internalPaths.revocations)) {
     const data = standIn.revoked.slice(Number(new URLSearchParams(target.split('?')[1]).get('after')));
     return { status: 200, body: JSON.stringify({ data, next: standIn.revoked.length, is_last: true }) };
   }
-  const believed = { method, target, headers, body: body.toString(), context };
-  standIn.believed.push(believed);
-  return standIn.reply(believed);
+  return null;
 }
 
 export function problemReply(status: number, code: 'signature_invalid' | 'not_found' | 'insufficient_funds'): Reply {

@@ -25,7 +25,7 @@ export interface RunningEdge {
 
 export interface RuntimeOptions {
   readonly bindings: Readonly<Record<string, string>>;
-  /** workerd only: whether objects count addresses, or the isolate's memory. */
+  /** workerd only: whether objects count addresses and plans, or the isolate's memory. */
   readonly counters: boolean;
 }
 
@@ -58,7 +58,12 @@ async function startWorkerd(port: number, { bindings, counters }: RuntimeOptions
     logDir: join(folder, 'logs'),
     buildDir: join(folder, 'build'),
     bindings,
-    durableObjects: counters ? [{ binding: 'RATE_LIMITER', className: 'RateLimiterObject', uniqueKey: 'limiter' }] : [],
+    durableObjects: counters
+      ? [
+          { binding: 'RATE_LIMITER', className: 'RateLimiterObject', uniqueKey: 'limiter' },
+          { binding: 'PLAN_COUNTERS', className: 'PlanObject', uniqueKey: 'plans' },
+        ]
+      : [],
   });
   return {
     port,

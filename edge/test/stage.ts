@@ -3,7 +3,7 @@
  * that answers what the test says and remembers what it was asked, counters in memory. Runs on Node and Deno.
  */
 import { internalPaths, type merchants } from '@local-plus/contracts';
-import { createEdge, type Edge, MemoryLimiter, type Ports, type Trouble } from '../index.ts';
+import { createEdge, type Edge, MemoryLimiter, MemoryPlans, type Ports, type Trouble } from '../index.ts';
 import { keyDigest } from '../src/api-key.ts';
 import { Exchange } from '../src/exchange.ts';
 import type { OriginRequest } from '../src/ports.ts';
@@ -20,6 +20,9 @@ export const grant: merchants.KeyGrant = {
   merchant_id: merchantId,
   scopes: ['wallets:read', 'transactions:write'],
   requests_per_minute: 1_000,
+  burst: null,
+  requests_per_month: null,
+  tenant: null,
 };
 
 export interface Asked extends OriginRequest {
@@ -34,6 +37,11 @@ export interface Stage {
   readonly lookUps: string[];
   readonly troubles: Trouble[];
   readonly keys: Map<string, merchants.KeyGrant>;
+  /** What core tells of merchants, by their id; of others it knows nothing. */
+  readonly tenants: Map<string, merchants.Tenant>;
+  /** Look-ups of merchants, and of browsers' origins. */
+  readonly tenantsAsked: string[];
+  readonly originsAsked: string[];
   /** What runs behind answers: await it before looking at its effects. */
   settle(): Promise<void>;
   /** One request through the edge, on a connection from `clientAddress` (192.0.2.1). */
@@ -55,12 +63,18 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
   const lookUps: string[] = [];
   const troubles: Trouble[] = [];
   const keys = new Map([[(await keyDigest(`Bearer ${key}`)) as string, grant]]);
+  const tenants = new Map<string, merchants.Tenant>();
+  const tenantsAsked: string[] = [];
+  const originsAsked: string[] = [];
   const behind: Promise<unknown>[] = [];
   let nowMs = startMs;
   let isAway = false;
   let generation: string | null = null;
   let generationsAsked = 0;
   let respond = (_asked: Asked): Response | Promise<Response> => jsonResponse(201, { ok: true });
+  const report = (trouble: Trouble): void => {
+    troubles.push(trouble);
+  };
   const ports: Ports = {
     config: {
       originUrl: 'https://core.test',
@@ -77,6 +91,9 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
         generationsAsked++;
         return generation === null ? problemResponse(404, 'not_found') : jsonResponse(200, { catalog: generation });
       }
+      if (target.startsWith(internalPaths.tenants) || target.startsWith(internalPaths.origins)) {
+        return answerOfMerchants(tenants, target, tenantsAsked, originsAsked);
+      }
       if (!target.startsWith('/internal/keys/')) {
         asked.push({ ...request, target });
         return respond({ ...request, target });
@@ -90,10 +107,8 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
     nowMs: () => nowMs,
     random: () => 0.5,
     addresses: new MemoryLimiter(),
-    plans: new MemoryLimiter(),
-    report: (trouble) => {
-      troubles.push(trouble);
-    },
+    plans: new MemoryPlans({ nowMs: () => nowMs, report }),
+    report,
     ...overrides,
   };
   const edge = createEdge(ports);
@@ -104,6 +119,9 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
     lookUps,
     troubles,
     keys,
+    tenants,
+    tenantsAsked,
+    originsAsked,
     async settle() {
       while (behind.length > 0) await behind.shift();
     },
@@ -130,6 +148,24 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
     },
     generationsAsked: () => generationsAsked,
   };
+}
+
+/** What core says of merchants, and of browsers' origins. */
+function answerOfMerchants(
+  tenants: ReadonlyMap<string, merchants.Tenant>,
+  target: string,
+  tenantsAsked: string[],
+  originsAsked: string[],
+): Response {
+  if (target.startsWith(internalPaths.tenants)) {
+    const id = target.slice(internalPaths.tenants.length);
+    tenantsAsked.push(id);
+    return tenants.has(id) ? jsonResponse(200, tenants.get(id)) : problemResponse(404, 'not_found');
+  }
+  const origin = new URLSearchParams(target.split('?')[1]).get('origin') ?? '';
+  originsAsked.push(origin);
+  const isAllowed = [...tenants.values()].some(({ allowed_origins }) => allowed_origins.includes(origin));
+  return isAllowed ? jsonResponse(200, {}) : problemResponse(404, 'not_found');
 }
 
 export function jsonResponse(status: number, body: unknown, headers: Record<string, string> = {}): Response {

@@ -17,6 +17,7 @@ export function surfaceSuite(runtime: Runtime): void {
       metricsUrl = `http://127.0.0.1:${port}/metrics`;
       const bindings = {
         CORS_ORIGINS: shop,
+        CORS_MERCHANTS: 'on',
         BOT_SCORE_MIN: '30',
         SECURITY_CONTACT: 'mailto:security@local-plus.example',
         LOG_SAMPLE_RATE: '1',
@@ -34,6 +35,34 @@ export function surfaceSuite(runtime: Runtime): void {
       assert.match(preflight, /access-control-allow-origin: https:\/\/shop\.example\r\n/i);
       const answer = await stand.ask(earnPath, earn('{"amount":5}', { origin: shop }));
       assert.deepEqual([answer.status, answer.headers.get('access-control-allow-origin')], [201, shop]);
+    });
+
+    it('lets a merchant’s origin preflight, and read what its own callers are answered', async () => {
+      const [mine, theirs] = ['https://mine.example', 'https://theirs.example'];
+      const tenant = { plan: null, allowed_origins: [mine] };
+      const secret = `lp_live_${'c'.repeat(32)}`;
+      stand.origin.tenants.set(merchantId, tenant);
+      stand.origin.tenants.set('another', { plan: null, allowed_origins: [theirs] });
+      stand.addKey(secret, { ...grant, api_key_id: 'cors', tenant });
+      const preflight = (origin: string) =>
+        stand.askRaw(
+          `OPTIONS ${earnPath} HTTP/1.1\r\nHost: a\r\nOrigin: ${origin}\r\nAccess-Control-Request-Method: POST\r\n\r\n`,
+        );
+      assert.match(
+        await preflight(mine),
+        /^HTTP\/1\.1 204 [\s\S]*access-control-allow-origin: https:\/\/mine\.example\r\n/i,
+      );
+      assert.match(await preflight(theirs), /^HTTP\/1\.1 204 /);
+      assert.match(await preflight('https://evil.example'), /^HTTP\/1\.1 403 /);
+      for (const [origin, expected] of [
+        [mine, mine],
+        [theirs, null],
+      ] as const) {
+        const answer = await stand.ask(earnPath, earn('{"amount":5}', { origin, authorization: `Bearer ${secret}` }));
+        assert.deepEqual([answer.status, answer.headers.get('access-control-allow-origin')], [201, expected]);
+        assert.equal(answer.headers.get('access-control-allow-credentials'), null);
+      }
+      assert.deepEqual(stand.origin.originsAsked, [mine, theirs, 'https://evil.example']);
     });
 
     it('says whom to tell of a vulnerability', async () => {

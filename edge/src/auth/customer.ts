@@ -9,7 +9,10 @@
  */
 import { isUuid, limits, merchants, reservedSubjects, revocations, subjectForm } from '@local-plus/contracts';
 import type { Grant } from '../exchange.ts';
+import type { Plan } from '../limiting/plan.ts';
 import type { Members } from './jws.ts';
+
+const customerPlan: Plan = { burst: null, minute: limits.customerRequestsPerMinute, month: null };
 
 export interface Customer {
   readonly grant: Grant;
@@ -31,7 +34,7 @@ export function customerOf(claims: Members, tenantClaim: string): Customer | nul
     subject: sub,
     merchantId,
     scopes,
-    requestsPerMinute: limits.customerRequestsPerMinute,
+    plan: customerPlan,
     planKey: `customer ${merchantId} ${sub}`,
   };
   return { grant, merchantId, tokenId: jti ?? null };

@@ -5,13 +5,12 @@
  *     `jwksServedMs`: not used; whoever needs one waits for the issuer, and is told that it is away.
  * J2  A `kid` that is not there is asked for at once, as the issuer may have rotated; for unknown ones the issuer is
  *     asked at most every `jwksUnknownMs`, so that nobody can make us flood it.
- * J3  One question is under way at a time. One that never ends (its request's context died) is given up. Who waits for it
- *     looks whether it is over, and shares no promise with it (cache/flights.ts).
+ * J3  One question is under way at a time, and one that never ends is given up (cache/question.ts).
  * J4  Only the configured address is asked. Nothing of a token becomes part of it; a redirect is no answer.
  */
 import { readJson } from '@local-plus/contracts';
 import { readBounded } from '../body.ts';
-import { untilOver } from '../cache/flights.ts';
+import { Question } from '../cache/question.ts';
 import { edgeLimits } from '../limits.ts';
 import type { Ports, RequestInfo } from '../ports.ts';
 import { type Algorithm, importJwk, type VerificationKey } from './algorithms.ts';
@@ -22,15 +21,11 @@ export type KeyFinding =
   /** The issuer has to be asked, and cannot be. */
   | { readonly kind: 'away' };
 
-type Reason = 'age' | 'kid';
 type WaitUntil = RequestInfo['waitUntil'];
 
-interface Flight {
-  readonly startedAtMs: number;
-  isOver: boolean;
-}
-
 const { jwksFreshMs, jwksServedMs, jwksUnknownMs, jwksRetryMs, jwksBudgetMs, jwksBytesMax, jwksKeysMax } = edgeLimits;
+/** When a question is given up, and how long anybody waits for one. */
+const askingMs = 2 * jwksBudgetMs;
 
 export class JwkSet {
   readonly #url: string;
@@ -39,50 +34,33 @@ export class JwkSet {
   /** When the issuer was asked for these keys. */
   #sinceMs = Number.NEGATIVE_INFINITY;
   #hasFailed = false;
-  readonly #askedAtMs = { age: Number.NEGATIVE_INFINITY, kid: Number.NEGATIVE_INFINITY };
-  #flight: Flight | null = null;
+  readonly #question: Question<'age' | 'kid'>;
 
   constructor(url: string, ports: Pick<Ports, 'fetch' | 'nowMs' | 'report'>) {
     this.#url = url;
     this.#ports = ports;
+    this.#question = new Question({ nowMs: ports.nowMs, givenUpMs: askingMs });
   }
 
   async find(kid: string, algorithm: Algorithm, waitUntil: WaitUntil): Promise<KeyFinding> {
     const sinceMs = this.#sinceMs;
     const ageMs = this.#ports.nowMs() - sinceMs;
     if (ageMs >= jwksFreshMs) {
-      const asked = this.#ask('age', jwksRetryMs, waitUntil);
-      if (ageMs >= jwksServedMs) await landed(asked);
+      const asked = this.#question.ask('age', jwksRetryMs, waitUntil, this.#load);
+      if (ageMs >= jwksServedMs) await this.#question.answered(asked, askingMs);
       if (this.#ports.nowMs() - this.#sinceMs >= jwksServedMs) return { kind: 'away' };
     }
     const known = this.#keys.get(nameOf(kid, algorithm));
     if (known !== undefined) return { kind: 'found', key: known };
-    if (this.#sinceMs === sinceMs) await landed(this.#ask('kid', jwksUnknownMs, waitUntil));
+    if (this.#sinceMs === sinceMs) {
+      await this.#question.answered(this.#question.ask('kid', jwksUnknownMs, waitUntil, this.#load), askingMs);
+    }
     const rotated = this.#keys.get(nameOf(kid, algorithm));
     if (rotated !== undefined) return { kind: 'found', key: rotated };
     return { kind: this.#hasFailed ? 'away' : 'unknown' };
   }
 
-  /** The question under way, or a new one; null when that was asked for the same reason within `everyMs`. */
-  #ask(reason: Reason, everyMs: number, waitUntil: WaitUntil): Flight | null {
-    const nowMs = this.#ports.nowMs();
-    const isUnderWay = this.#flight !== null && nowMs - this.#flight.startedAtMs < 2 * jwksBudgetMs;
-    if (this.#flight === null || !isUnderWay) {
-      if (nowMs - this.#askedAtMs[reason] < everyMs) return null;
-      this.#askedAtMs[reason] = nowMs;
-      const flight = { startedAtMs: nowMs, isOver: false };
-      this.#flight = flight;
-      const loading = this.#load(nowMs).finally(() => {
-        flight.isOver = true;
-        if (this.#flight === flight) this.#flight = null;
-      });
-      waitUntil(loading);
-      return flight;
-    }
-    return this.#flight;
-  }
-
-  async #load(startedAtMs: number): Promise<void> {
+  readonly #load = async (startedAtMs: number): Promise<void> => {
     try {
       const keys = await this.#read();
       if (startedAtMs < this.#sinceMs) return;
@@ -93,7 +71,7 @@ export class JwkSet {
       this.#hasFailed = true;
       this.#ports.report('issuer_away', cause);
     }
-  }
+  };
 
   async #read(): Promise<ReadonlyMap<string, VerificationKey>> {
     const response = await this.#ports.fetch(this.#url, {
@@ -137,8 +115,4 @@ function nameOf(kid: string, algorithm: Algorithm): string {
 
 function isMembers(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-async function landed(flight: Flight | null): Promise<void> {
-  if (flight !== null) await untilOver(flight, 2 * jwksBudgetMs);
 }

@@ -8,11 +8,10 @@
  * V2  The age counts from before core was asked, and only a reading that came to the end of the list renews it.
  * V3  The place only moves past what has been taken in. At most `revocationsMax` are: with more, nothing is renewed, so
  *     that by V1 no token is accepted, and it is reported.
- * V4  One reading is under way at a time; one that never ends (its request's context died) is given up. Who waits for it
- *     looks whether it is over, and shares no promise with it (cache/flights.ts).
+ * V4  One reading is under way at a time, and one that never ends is given up (cache/question.ts).
  */
 import type { revocations } from '@local-plus/contracts';
-import { untilOver } from '../cache/flights.ts';
+import { Question } from '../cache/question.ts';
 import { edgeLimits } from '../limits.ts';
 import type { Ports, RequestInfo } from '../ports.ts';
 
@@ -27,20 +26,22 @@ export class RevocationList {
   readonly #revokedUntilMs = new Map<string, number>();
   #place = 0;
   #sinceMs = Number.NEGATIVE_INFINITY;
-  #askedAtMs = Number.NEGATIVE_INFINITY;
-  #flight: { readonly startedAtMs: number; isOver: boolean } | null = null;
+  readonly #reading: Question<'age'>;
 
   constructor(ports: Pick<Ports, 'nowMs' | 'report'>) {
     this.#ports = ports;
+    this.#reading = new Question({ nowMs: ports.nowMs, givenUpMs: revocationsReadMs });
   }
 
   /** Whether the list may be used (V1); reads on where it is time to. */
   async isUsable(readPage: ReadPage, waitUntil: RequestInfo['waitUntil']): Promise<boolean> {
     const ageMs = this.#ports.nowMs() - this.#sinceMs;
     if (ageMs < revocationsFreshMs) return true;
-    const flight = this.#read(readPage, waitUntil);
+    const reading = this.#reading.ask('age', revocationsRetryMs, waitUntil, (startedAtMs) =>
+      this.#catchUp(readPage, startedAtMs),
+    );
     if (ageMs < revocationsWaitMs) return true;
-    if (flight !== null) await untilOver(flight, lookUpBudgetMs);
+    await this.#reading.answered(reading, lookUpBudgetMs);
     return this.#ports.nowMs() - this.#sinceMs < revocationsServedMs;
   }
 
@@ -52,25 +53,6 @@ export class RevocationList {
     const nowMs = this.#ports.nowMs();
     const untilMs = (merchant: string | null) => this.#revokedUntilMs.get(nameOf(kind, merchant, value)) ?? 0;
     return untilMs(merchantId) > nowMs || untilMs(null) > nowMs;
-  }
-
-  /** The reading under way, begun where it is time to; null: there is none. */
-  #read(readPage: ReadPage, waitUntil: RequestInfo['waitUntil']): { readonly isOver: boolean } | null {
-    const nowMs = this.#ports.nowMs();
-    const isUnderWay = this.#flight !== null && nowMs - this.#flight.startedAtMs < revocationsReadMs;
-    if (this.#flight === null || !isUnderWay) {
-      if (nowMs - this.#askedAtMs < revocationsRetryMs) return null;
-      this.#askedAtMs = nowMs;
-      const flight = { startedAtMs: nowMs, isOver: false };
-      this.#flight = flight;
-      const catchingUp = this.#catchUp(readPage, nowMs).finally(() => {
-        flight.isOver = true;
-        if (this.#flight === flight) this.#flight = null;
-      });
-      waitUntil(catchingUp);
-      return flight;
-    }
-    return this.#flight;
   }
 
   async #catchUp(readPage: ReadPage, startedAtMs: number): Promise<void> {

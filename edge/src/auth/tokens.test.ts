@@ -3,7 +3,20 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits } from '@local-plus/contracts';
 import { bearer, createTokenStage, identity, newPair, tokenOf } from '../../test/issuer.ts';
-import { authorized, earn, earnPath, grant, merchantId, startMs, told, walletId } from '../../test/stage.ts';
+import {
+  authorized,
+  createStage,
+  earn,
+  earnPath,
+  grant,
+  key,
+  merchantId,
+  startMs,
+  told,
+  walletId,
+} from '../../test/stage.ts';
+import { keyDigest } from '../api-key.ts';
+import { weights } from '../limiting/weights.ts';
 
 const balance = `/v1/wallets/${walletId}/balance`;
 const pair = await newPair('ES256', 'k');
@@ -17,6 +30,19 @@ async function many(count: number, ask: () => Promise<Response>): Promise<Record
   }
   return counts;
 }
+
+/** One after the other: what a failure is charged is charged before the next one comes. */
+async function inTurn(count: number, ask: () => Promise<Response>): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (let at = 0; at < count; at++) {
+    const answer = await told(await ask());
+    counts[answer] = (counts[answer] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Bad tokens that an address may try in a minute. */
+const passed = Math.floor(limits.ipRequestsPerMinute / weights.badToken);
 
 describe('a customer', () => {
   it('does what its scopes say, and is told which one lacks', async () => {
@@ -66,24 +92,58 @@ describe('a customer', () => {
     await stage.settle();
     assert.deepEqual(await many(101, () => stage.ask(balance)), { '401 unauthenticated': 100, '429 rate_limited': 1 });
   });
+
+  it('counts on its merchant’s plan, too, with the merchant’s keys; of another merchant it does not', async () => {
+    const { stage, keys, tenants, tenantsAsked } = await createTokenStage([pair]);
+    const tenant = { plan: { requests_per_minute: 10, burst: null, requests_per_month: null }, allowed_origins: [] };
+    tenants.set(merchantId, tenant);
+    keys.set((await keyDigest(`Bearer ${key}`)) as string, { ...grant, tenant });
+    const [one, two] = [bearer(await tokenOf(pair)), bearer(await tokenOf(pair, { sub: 'customer-2' }))];
+    const theirs = bearer(await tokenOf(pair, { merchant_id: otherMerchantId }));
+    assert.deepEqual(await inTurn(4, () => stage.ask(balance, { headers: one })), { 201: 4 });
+    assert.deepEqual(await inTurn(4, () => stage.ask(balance, { headers: two })), { 201: 4 });
+    assert.deepEqual(await inTurn(4, () => stage.ask(balance, { headers: authorized })), {
+      201: 2,
+      '429 rate_limited': 2,
+    });
+    const refused = await stage.ask(balance, { headers: one });
+    assert.equal(refused.headers.get('ratelimit-policy'), '"customer";q=300;w=60, "tenant";q=10;w=60');
+    assert.match(refused.headers.get('ratelimit') ?? '', /^"customer";r=296;t=\d+, "tenant";r=0;t=\d+$/);
+    assert.equal(await told(refused), '429 rate_limited');
+    assert.equal(await told(await stage.ask(balance, { headers: theirs })), '201');
+    assert.deepEqual(tenantsAsked, [merchantId, otherMerchantId], 'each is asked for once');
+  });
+
+  it('of a merchant that core cannot be asked about does not pass, and does again', async () => {
+    const core = await createTokenStage([pair]);
+    const { ports } = core.stage;
+    let isAway = true;
+    const fetch: typeof ports.fetch = async (url, request) => {
+      if (isAway && new URL(url).pathname.startsWith('/internal/tenants/')) throw new TypeError('connection refused');
+      return ports.fetch(url, request);
+    };
+    const stage = await createStage({ ...ports, fetch });
+    const headers = bearer(await tokenOf(pair));
+    assert.equal(await told(await stage.ask(balance, { headers })), '503 unavailable');
+    isAway = false;
+    assert.equal(await told(await stage.ask(balance, { headers })), '201');
+  });
 });
 
 describe('a token that is none', () => {
   it('uses up the address that sends it: 401, then 429, and is then not even verified', async () => {
     const { stage } = await createTokenStage([pair]);
     const headers = bearer(await tokenOf(pair, { aud: 'other' }));
-    assert.deepEqual(await many(120, () => stage.ask(balance, { headers })), {
-      '401 unauthenticated': 100,
-      '429 rate_limited': 20,
-    });
+    const answers = await inTurn(120, () => stage.ask(balance, { headers }));
+    assert.deepEqual(answers, { '401 unauthenticated': passed, '429 rate_limited': 120 - passed });
   });
 
   it('on a public route is nobody’s: counted by address, not refused', async () => {
     const { stage, answer } = await createTokenStage([pair]);
     answer(() => Response.json({ data: [], next_cursor: null }));
     const headers = bearer(await tokenOf(pair, { aud: 'other' }));
-    const answers = await many(120, () => stage.ask('/v1/catalog', { headers }));
-    assert.deepEqual(answers, { 200: 100, '429 rate_limited': 20 });
+    const answers = await inTurn(120, () => stage.ask('/v1/catalog', { headers }));
+    assert.deepEqual(answers, { 200: passed, '429 rate_limited': 120 - passed });
   });
 
   it('and one that cannot be checked withholds nothing public', async () => {

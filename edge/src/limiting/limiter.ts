@@ -2,8 +2,6 @@
  * The port of the limiter: at most `limit` takes of one key in any sixty seconds, whoever counts. The memory of an
  * isolate (memory-limiter.ts) and a Durable Object (durable-limiter.ts) pass one suite, limiter-suite.ts.
  */
-import { edgeLimits } from '../limits.ts';
-
 export interface Take {
   readonly allowed: boolean;
   /** Takes that are left now. */
@@ -24,19 +22,4 @@ export interface RateLimiter {
   take(key: string, limit: number, nowMs: number, count?: number): Take | Promise<Take>;
   /** Undoes a take of one that was allowed. */
   giveBack(key: string, take: Take): void | Promise<void>;
-}
-
-type Counted = { readonly policy: string; readonly limit: number; readonly take: Take };
-
-/** RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-10). */
-export function rateLimitHeaders({ policy, limit, take }: Counted): Record<string, string> {
-  return {
-    'ratelimit-policy': `"${policy}";q=${limit};w=${edgeLimits.windowMs / 1_000}`,
-    ratelimit: `"${policy}";r=${take.remaining};t=${Math.ceil(take.resetMs / 1_000)}`,
-  };
-}
-
-/** Whole seconds, at least one (RFC 9110 §10.2.3). */
-export function retryAfter(take: Take): string {
-  return String(Math.max(1, Math.ceil(take.resetMs / 1_000)));
 }

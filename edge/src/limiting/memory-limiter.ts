@@ -10,6 +10,7 @@
  * M2  State is bounded: `windowsMax` windows and `cellsMax` cells, about 5 MB when all are used.
  */
 import { edgeLimits } from '../limits.ts';
+import { cellOf } from './cells.ts';
 import type { RateLimiter, Take } from './limiter.ts';
 import { SlidingWindow } from './sliding-window.ts';
 
@@ -34,7 +35,7 @@ export class MemoryLimiter implements RateLimiter {
       this.#windows.delete(key);
     } else {
       window = new SlidingWindow();
-      const cell = this.#cells.get(this.#cellOf(key));
+      const cell = this.#cells.get(cellOf(key, this.#bounds.cellsMax));
       if (cell) window.cover(cell);
     }
     this.#windows.set(key, window);
@@ -60,18 +61,9 @@ export class MemoryLimiter implements RateLimiter {
   }
 
   #merge(key: string, window: SlidingWindow): void {
-    const at = this.#cellOf(key);
+    const at = cellOf(key, this.#bounds.cellsMax);
     const cell = this.#cells.get(at) ?? new SlidingWindow();
     cell.cover(window);
     this.#cells.set(at, cell);
-  }
-
-  /** FNV-1a, 32 bits. */
-  #cellOf(key: string): number {
-    let hash = 0x811c9dc5;
-    for (let at = 0; at < key.length; at++) {
-      hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193) >>> 0;
-    }
-    return hash % this.#bounds.cellsMax;
   }
 }

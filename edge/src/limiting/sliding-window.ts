@@ -1,5 +1,6 @@
 /**
- * How many in any sixty seconds: seven buckets of ten seconds, of which the current one and the six before count.
+ * How many in any window of time: by default sixty seconds in seven buckets of ten, of which the current one and the six
+ * before count.
  *
  * L1  Never over: sixty seconds touch at most seven buckets, and all seven are counted. The price is that a taken
  *     token comes back after 60 to 70 seconds, never earlier.
@@ -10,7 +11,16 @@
 import { edgeLimits } from '../limits.ts';
 import type { Take } from './limiter.ts';
 
-const { bucketMs, bucketCount } = edgeLimits;
+export interface WindowShape {
+  readonly bucketMs: number;
+  readonly bucketCount: number;
+}
+
+export const minuteShape: WindowShape = { bucketMs: edgeLimits.bucketMs, bucketCount: edgeLimits.bucketCount };
+export const burstShape: WindowShape = {
+  bucketMs: edgeLimits.burstBucketMs,
+  bucketCount: edgeLimits.burstBucketCount,
+};
 
 export interface WindowRow {
   readonly bucket: number;
@@ -18,35 +28,72 @@ export interface WindowRow {
 }
 
 export class SlidingWindow {
+  readonly #shape: WindowShape;
   /** Number of the newest bucket, since the epoch. */
   #bucket = 0;
-  /** Ring: bucket b is counted at b modulo seven. */
-  readonly #counts: number[] = Array.from({ length: bucketCount }, () => 0);
+  /** Ring: bucket b is counted at b modulo their number. */
+  readonly #counts: number[];
   #sum = 0;
+
+  constructor(shape: WindowShape = minuteShape) {
+    this.#shape = shape;
+    this.#counts = Array.from({ length: shape.bucketCount }, () => 0);
+  }
 
   /** All of `count`, or none. */
   take(limit: number, nowMs: number, count = 1): Take {
-    this.#moveTo(Math.floor(nowMs / bucketMs));
-    const atMs = Math.max(nowMs, this.#bucket * bucketMs);
-    if (this.#sum + count > limit) {
-      const remaining = Math.max(limit - this.#sum, 0);
-      return { allowed: false, remaining, resetMs: this.#resetMs(limit, atMs, count), atMs };
+    const left = this.left(limit, nowMs);
+    const atMs = this.timeOf(nowMs);
+    if (left < count) {
+      return { allowed: false, remaining: Math.max(left, 0), resetMs: this.resetMs(limit, nowMs, count), atMs };
     }
-    this.#add(this.#bucket, count);
-    return { allowed: true, remaining: limit - this.#sum, resetMs: this.#resetMs(limit, atMs, 1), atMs };
+    this.add(count);
+    return { allowed: true, remaining: left - count, resetMs: this.resetMs(limit, nowMs, 1), atMs };
   }
 
-  /** Undoes one take; without effect once its bucket no longer counts. */
-  giveBack(atMs: number): void {
-    const bucket = Math.floor(atMs / bucketMs);
-    if (bucket > this.#bucket || bucket <= this.#bucket - bucketCount) return;
-    if ((this.#counts[bucket % bucketCount] as number) > 0) this.#add(bucket, -1);
+  /** How many may be taken now; negative when a limit has shrunk. */
+  left(limit: number, nowMs: number): number {
+    this.#moveTo(Math.floor(nowMs / this.#shape.bucketMs));
+    return limit - this.#sum;
+  }
+
+  /** Counts so many now: at the time that was last asked about. */
+  add(count: number): void {
+    this.#add(this.#bucket, count);
+  }
+
+  /** The time that counts (L2). */
+  timeOf(nowMs: number): number {
+    return Math.max(nowMs, this.bucketStartMs);
+  }
+
+  /** Of the newest bucket. */
+  get bucketStartMs(): number {
+    return this.#bucket * this.#shape.bucketMs;
+  }
+
+  /** Undoes takes of one time; without effect once their bucket no longer counts. */
+  giveBack(atMs: number, count = 1): void {
+    const bucket = Math.floor(atMs / this.#shape.bucketMs);
+    if (bucket <= this.#bucket) this.#add(bucket, -Math.min(count, this.#countOf(bucket)));
+  }
+
+  /** Until `count` are there that are not there now: when full, the next free ones; else the next one to come back. */
+  resetMs(limit: number, nowMs: number, count: number): number {
+    const { bucketMs, bucketCount } = this.#shape;
+    const atMs = this.timeOf(nowMs);
+    let left = Math.max(this.#sum + count - 1 - limit, 0);
+    for (let bucket = this.#bucket - bucketCount + 1; bucket <= this.#bucket; bucket++) {
+      left -= this.#countOf(bucket);
+      if (left < 0) return (bucket + bucketCount) * bucketMs - atMs;
+    }
+    return 0;
   }
 
   /** Counts at least as much as `other` does, bucket by bucket. */
   cover(other: SlidingWindow): void {
     this.#moveTo(other.#bucket);
-    for (let bucket = this.#bucket - bucketCount + 1; bucket <= this.#bucket; bucket++) {
+    for (let bucket = this.#bucket - this.#shape.bucketCount + 1; bucket <= this.#bucket; bucket++) {
       const lacking = other.#countOf(bucket) - this.#countOf(bucket);
       if (lacking > 0) this.#add(bucket, lacking);
     }
@@ -54,7 +101,7 @@ export class SlidingWindow {
 
   /** Whether nothing counts any more at `nowMs`. */
   isEmpty(nowMs: number): boolean {
-    this.#moveTo(Math.floor(nowMs / bucketMs));
+    this.#moveTo(Math.floor(nowMs / this.#shape.bucketMs));
     return this.#sum === 0;
   }
 
@@ -62,28 +109,31 @@ export class SlidingWindow {
     return { bucket: this.#bucket, counts: [...this.#counts] };
   }
 
-  static ofRow(row: WindowRow): SlidingWindow {
-    const window = new SlidingWindow();
+  static ofRow(row: WindowRow, shape: WindowShape = minuteShape): SlidingWindow {
+    const window = new SlidingWindow(shape);
     window.#bucket = row.bucket;
-    for (let at = 0; at < bucketCount; at++) window.#counts[at] = row.counts[at] ?? 0;
+    for (let at = 0; at < shape.bucketCount; at++) window.#counts[at] = row.counts[at] ?? 0;
     window.#sum = window.#counts.reduce((sum, count) => sum + count, 0);
     return window;
   }
 
   #countOf(bucket: number): number {
+    const { bucketCount } = this.#shape;
     return bucket > this.#bucket || bucket <= this.#bucket - bucketCount
       ? 0
       : (this.#counts[bucket % bucketCount] as number);
   }
 
   #add(bucket: number, count: number): void {
-    const at = bucket % bucketCount;
+    if (count === 0) return;
+    const at = bucket % this.#shape.bucketCount;
     this.#counts[at] = (this.#counts[at] as number) + count;
     this.#sum += count;
   }
 
   /** Forgets the buckets that leave the window; L2: never moves back. */
   #moveTo(bucket: number): void {
+    const { bucketCount } = this.#shape;
     const steps = Math.min(bucket - this.#bucket, bucketCount);
     if (steps <= 0) return;
     for (let step = 0; step < steps; step++) {
@@ -92,15 +142,5 @@ export class SlidingWindow {
       this.#counts[at] = 0;
     }
     this.#bucket = bucket;
-  }
-
-  /** Until `count` are there that are not there now: when full, the next free ones; else the next one to come back. */
-  #resetMs(limit: number, nowMs: number, count: number): number {
-    let left = Math.max(this.#sum + count - 1 - limit, 0);
-    for (let bucket = this.#bucket - bucketCount + 1; bucket <= this.#bucket; bucket++) {
-      left -= this.#countOf(bucket);
-      if (left < 0) return (bucket + bucketCount) * bucketMs - nowMs;
-    }
-    return 0;
   }
 }

@@ -39,8 +39,8 @@ function cacheOutcome(cacheStatus: string | undefined): CacheOutcome {
 
 function limiterOutcome(counted: Exchange['counted']): LimiterOutcome {
   if (counted === null) return 'uncounted';
-  const { policy, take } = counted;
-  return `${policy}_${take.allowed ? 'allowed' : 'refused'}${take.standIn === true ? '_stand_in' : ''}`;
+  const { policy, allowed, standIn } = counted;
+  return `${policy}_${allowed ? 'allowed' : 'refused'}${standIn ? '_stand_in' : ''}`;
 }
 
 /** `192.0.2.7` → `192.0.2.0/24`, `2001:db8:1:2:0:0:0:3` → `2001:db8:1::/48`; addresses in canonical form. */

@@ -6,10 +6,10 @@
 /** `none`: the route has no cache. */
 export type CacheOutcome = 'hit' | 'stale' | 'miss' | 'none';
 
-/** Of which policy the request was counted, and whether it passed; `stand_in`: the isolate's own counter decided. */
+/** On which count the request passed, or which refused it; `stand_in`: the isolate's own counter decided. */
 export type LimiterOutcome =
   | 'uncounted'
-  | `${'address' | 'key' | 'customer'}_${'allowed' | 'refused'}${'' | '_stand_in'}`;
+  | `${'address' | 'key' | 'customer' | 'tenant'}_${'allowed' | 'refused'}${'' | '_stand_in'}`;
 
 export interface RequestRecord {
   /** The route's id in the contracts' table, a machine path, or `none`. */
