@@ -32,6 +32,12 @@ export function staticSteps(node: string): Step[] {
   ];
 }
 
+/** Requests made from the OpenAPI document, against a stack of its own. It needs Python, which `test.ts` looks for. */
+export function fuzzStep(node: string): Step {
+  const command = [node, 'loadtest/fuzz/run.ts', '--short'];
+  return { name: 'fuzz', command, timeoutMs: limits.fuzzStepMs, counts: 'one' };
+}
+
 export interface Suite {
   readonly name: string;
   readonly runner: 'node' | 'deno';

@@ -5,12 +5,13 @@
  *     npm run check           only what needs no server: format, lint, types, imports, generated files, tracked text
  *
  * The static steps run beside each other, then the chart by helm, the tests under Node, the portable ones again under
- * Deno, and at last the end-to-end tests, alone. A failed step does not stop the later ones: one run tells everything.
- * Each step's output stands in `.local/gate/<step>.log`.
+ * Deno, the fuzzed API, and at last the end-to-end tests, alone. A failed step does not stop the later ones: one run
+ * tells everything. Each step's output stands in `.local/gate/<step>.log`.
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { repositoryDir } from '../local/places.ts';
+import { ensureSchemathesis } from '../tools/schemathesis.ts';
 import { stepEnvironment } from './environment.ts';
 import { ensureHelm } from './helm.ts';
 import { endLine, failureText, summary } from './report.ts';
@@ -23,7 +24,7 @@ import {
   sayStillRunning,
   skippedStep,
 } from './run-step.ts';
-import { filesOf, type Suite, staticSteps, suiteStep, suites } from './steps.ts';
+import { filesOf, fuzzStep, type Suite, staticSteps, suiteStep, suites } from './steps.ts';
 
 const print = (line: string): void => console.log(line);
 const logDir = join(repositoryDir, '.local', 'gate');
@@ -55,15 +56,22 @@ async function runChart(surroundings: StepSurroundings): Promise<StepResult> {
   return await runSuite(suites.chart, surroundings);
 }
 
+async function runFuzz(surroundings: StepSurroundings): Promise<StepResult> {
+  const step = fuzzStep(node);
+  const tool = await ensureSchemathesis((line) => print(`  ${line}`), surroundings.signal);
+  return ended('missing' in tool ? skippedStep(step.name, tool.missing) : await runStep(step, surroundings));
+}
+
 async function runGate(onlyStatic: boolean, surroundings: StepSurroundings): Promise<StepResult[]> {
   const steps = staticSteps(node);
   print(`  ${steps.length} static checks`);
   const results = await runSteps(steps, availableParallelism(), surroundings, ended);
   if (onlyStatic) return results;
   results.push(await runChart(surroundings));
-  for (const suite of [suites.tests, suites.portable, suites.endToEnd]) {
-    results.push(await runSuite(suite, surroundings));
-  }
+  results.push(await runSuite(suites.tests, surroundings));
+  results.push(await runSuite(suites.portable, surroundings));
+  results.push(await runFuzz(surroundings));
+  results.push(await runSuite(suites.endToEnd, surroundings));
   return results;
 }
 

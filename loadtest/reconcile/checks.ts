@@ -3,6 +3,7 @@
  * than it needs to judge the next row, except the claims and the events, which are what it is judged against.
  *
  * - I1 {@link EntriesCheck}
+ *   and of transfers {@link TransitCheck}
  * - I2 {@link AccountsCheck}
  * - I3 {@link ClaimsCheck}
  * - I5 events.ts
@@ -81,6 +82,31 @@ export class EntriesCheck {
     this.#seq = null;
     this.#legs = 0;
     this.#sum = 0;
+  }
+}
+
+/** What stands on a program's transit account, and what transfers across lanes that are on their way explain of it. */
+export interface TransitRow {
+  readonly programId: string;
+  readonly transit: number;
+  readonly open: number;
+  readonly openCount: number;
+}
+
+/** I1 between accounts of two lanes: what left one and did neither arrive nor come back is open, and in transit. */
+export class TransitCheck {
+  readonly #transit = new Violations('I1 open transfers are what is in transit');
+  #open = 0;
+
+  add({ programId, transit, open, openCount }: TransitRow): void {
+    this.#transit.looked++;
+    this.#open += openCount;
+    if (transit === open) return;
+    this.#transit.add(`${transit} are in transit in program ${programId}; its ${openCount} open transfers are ${open}`);
+  }
+
+  result(): CheckResult {
+    return this.#transit.result(this.#open === 0 ? undefined : `${this.#open} transfers are on their way`);
   }
 }
 

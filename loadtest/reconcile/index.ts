@@ -9,7 +9,7 @@
 import { parseArgs } from 'node:util';
 import { printFailure, readStack, type Stack } from '../stack.ts';
 import { formatNumber, formatTable } from '../table.ts';
-import { AccountsCheck, type CheckResult, ClaimsCheck, EntriesCheck } from './checks.ts';
+import { AccountsCheck, type CheckResult, ClaimsCheck, EntriesCheck, TransitCheck } from './checks.ts';
 import { openLedger } from './ledger.ts';
 import { ClaimsBuilder, readRecord } from './record.ts';
 import { eventChecks, readTopics } from './topics.ts';
@@ -38,6 +38,7 @@ export async function reconcile(
   for (const record of records) await readRecord(record, builder);
   const claims = new ClaimsCheck(builder.build());
   const entries = new EntriesCheck();
+  const transit = new TransitCheck();
   const accounts = new AccountsCheck();
   const events = eventChecks();
   const brokers = stack.kafka_brokers?.split(',') ?? null;
@@ -49,6 +50,7 @@ export async function reconcile(
       log(`The ledger holds ${formatNumber(count)} transactions.`);
       if (brokers !== null) await readTopics(brokers, count, events, log);
       await snapshot.eachEntry((row) => entries.add(row));
+      await snapshot.eachTransit((row) => transit.add(row));
       await snapshot.eachRow((row) => {
         accounts.add(row);
         claims.add(row);
@@ -59,7 +61,7 @@ export async function reconcile(
       return count;
     });
     const newRows = (await ledger.countNow()) - count;
-    const results = [...entries.results(), ...accounts.results()];
+    const results = [...entries.results(), transit.result(), ...accounts.results()];
     if (records.length > 0) results.push(...claims.results());
     if (brokers !== null) results.push(...events.ledger.results(newRows), ...events.balance.results(newRows));
     const notes = brokers === null ? ['I5 was not checked: the stack has no Kafka.'] : [];

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { seqOf, transactionId } from '@local-plus/contracts';
+import { type ProgramId, programAccount, seqOf, transactionId } from '@local-plus/contracts';
 import { freePorts, type PostgresServer, startPostgres } from '@local-plus/deploy';
 import postgres from 'postgres';
 import { type Reconciliation, reconcile } from './index.ts';
@@ -22,8 +22,10 @@ before(async () => {
   const [port = 0] = await freePorts(1);
   server = await startPostgres({ dataDir: join(dir, 'postgres'), port });
   sql = postgres(server.url, { max: 1, onnotice: () => undefined });
-  const schema = new URL('../../core/migrations/003.do.ledger.sql', import.meta.url);
-  await sql.unsafe(readFileSync(schema, 'utf8'));
+  for (const migration of ['003.do.ledger', '006.do.ledger-kinds', '012.do.open-transfers']) {
+    const schema = new URL(`../../core/migrations/${migration}.sql`, import.meta.url);
+    await sql.unsafe(readFileSync(schema, 'utf8'));
+  }
 });
 
 after(async () => {
@@ -34,7 +36,7 @@ after(async () => {
 
 /** Earn 100, burn 30, then a burn that was refused. */
 async function fill(): Promise<void> {
-  await sql`truncate transactions, refusals`;
+  await sql`truncate transactions, refusals, open_transfers`;
   const rows = [
     { kind: 'earn', amount: 100, delta: 100, balance: 100, key: 'run.1' },
     { kind: 'burn', amount: 30, delta: -30, balance: 70, key: 'run.2' },
@@ -96,6 +98,22 @@ test('a sound ledger reconciles, id for id, and says that Kafka was not looked a
   assert.deepEqual(reconciliation.notes, ['I5 was not checked: the stack has no Kafka.']);
 });
 
+/** A transfer to an account of another lane, whose other half is not there. */
+const departure = `insert into transactions (account_id, version, seq, amount, balance_delta, balance_after, held_after,
+    occurred_at, contra_account_id, program_id, correlation_id, kind, request_hash, idempotency_key, detail)
+  values ('${wallet}', 3, ${seqOf(positionOf(3))}, 10, -10, 60, 0, now(), '${programAccount(program as ProgramId, 'transit')}',
+    '${program}', '${program}', 'transfer_out', '', 'other.1', '{"partner":"${program}","across":true}');`;
+const opened = `insert into open_transfers values ('${wallet}', 3);`;
+
+test('a transfer that is on its way reconciles, and is told', async () => {
+  await fill();
+  await sql.unsafe(departure + opened);
+  const { results, isClean } = await run();
+  assert.equal(isClean, true);
+  const transit = results.find(({ name }) => name.startsWith('I1 open transfers'));
+  assert.deepEqual([transit?.looked, transit?.note], [1, '1 transfers are on their way']);
+});
+
 const plants = [
   { what: 'a lost transaction', plant: `delete from transactions where version = 2`, found: /is not in the ledger/ },
   { what: 'a balance', plant: `update transactions set balance_after = 71 where version = 2`, found: /sum to 70/ },
@@ -108,6 +126,20 @@ const plants = [
       contra_account_id, program_id, correlation_id, kind, request_hash, 'run.again', reference, metadata, traceparent,
       reversal_of from transactions where version = 2`,
     found: /burn run\.again/,
+  },
+  {
+    what: 'a transfer without its other half',
+    plant: departure,
+    found: /^10 are in transit .* its 0 open transfers are 0/,
+  },
+  {
+    what: 'a transfer with its other half in another amount',
+    plant: `${departure}
+      insert into transactions (account_id, version, seq, amount, balance_delta, balance_after, held_after,
+        occurred_at, contra_account_id, program_id, correlation_id, kind, request_hash, idempotency_key)
+      select program_id, 1, seq + 1, 9, 9, 9, 0, occurred_at, contra_account_id, program_id, correlation_id, 'transfer_in',
+        '', 'transfer ' || account_id || ' ' || idempotency_key from transactions where version = 3;`,
+    found: /^1 are in transit/,
   },
   { what: 'a refusal that was not kept', plant: `delete from refusals`, found: /was refused, but not for good/ },
 ] as const;

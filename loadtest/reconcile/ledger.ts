@@ -7,13 +7,15 @@
 import { positionOf, transactionId } from '@local-plus/contracts';
 import postgres from 'postgres';
 import { limits } from '../limits.ts';
-import type { EntryRow, LedgerRow } from './checks.ts';
+import type { EntryRow, LedgerRow, TransitRow } from './checks.ts';
 
 export interface LedgerSnapshot {
   /** How many transactions the snapshot holds. */
   count(): Promise<number>;
   /** In the order of `seq`, `leg`. */
   eachEntry(look: (row: EntryRow) => void): Promise<void>;
+  /** One per program that has transfers. */
+  eachTransit(look: (row: TransitRow) => void): Promise<void>;
   /** In the order of account, version. */
   eachRow(look: (row: LedgerRow) => void): Promise<void>;
   eachRefusal(look: (accountId: string, idempotencyKey: string) => void): Promise<void>;
@@ -71,6 +73,28 @@ function snapshotOf(sql: Sql): LedgerSnapshot {
     async eachEntry(look) {
       const query = sql<EntryRow[]>`select seq::text, leg, amount from ledger_entries order by ledger_entries.seq, leg`;
       await query.cursor(limits.chunkRows, (rows) => rows.forEach(look));
+    },
+    async eachTransit(look) {
+      // A program's transit account is its id as version 8 with the role in the last byte (contracts/ids.ts).
+      const query = sql<TransitRow[]>`
+        with moved as (
+          select program_id, -sum(balance_delta) as transit from transactions
+          where kind in ('transfer_out', 'transfer_in', 'reverse') and contra_account_id = ((
+              left(program_id::text, 14) || '8' || substr(program_id::text, 16, 19) || '05')::uuid)
+          group by program_id
+        ), open as (
+          select t.program_id, sum(t.amount) as open, count(*) as open_count
+          from open_transfers as o join transactions as t on t.account_id = o.account_id and t.version = o.version
+          where not exists (select 1 from transactions as a where a.account_id = (t.detail ->> 'partner')::uuid
+              and a.idempotency_key = 'transfer ' || t.account_id::text || ' ' || t.idempotency_key)
+            and not exists (select 1 from transactions as r where r.account_id = t.account_id
+              and r.idempotency_key = 'return ' || t.idempotency_key)
+          group by t.program_id
+        )
+        select program_id as "programId", coalesce(transit, 0)::bigint as transit, coalesce(open, 0)::bigint as open,
+          coalesce(open_count, 0) as "openCount"
+        from moved full join open using (program_id)`;
+      for (const row of await query) look(row);
     },
     async eachRow(look) {
       const query = sql<TransactionColumns[]>`

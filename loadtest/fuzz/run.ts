@@ -1,0 +1,138 @@
+/**
+ * `npm run fuzz [-- --short] [--seed N] [--examples N] [--seconds N] [--route wallets.earn]`
+ *
+ * Schemathesis against the running edge, with core and Postgres behind it: thousands of requests made from the served
+ * OpenAPI document, right and wrong ones, each answer held against the document. No 5xx, no status that is not
+ * documented, no body that is not of its schema, nothing wrong accepted and nothing right refused.
+ *
+ * The seed is printed, and `--seed` repeats it. `--short` is what the gate runs. Ends with 0: nothing was found;
+ * 1: something was; 2: it could not run.
+ */
+import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ensureSchemathesis } from '@local-plus/deploy';
+import { startSmallStack } from '../small-stack.ts';
+import { LoadError, printFailure } from '../stack.ts';
+import { printAnswers } from './answers.ts';
+import { configText, tokenVariables } from './config.ts';
+import { createTenant } from './tenant.ts';
+
+interface Arguments {
+  readonly isShort: boolean;
+  readonly seed: number;
+  /** Cases a route and phase at most. */
+  readonly examples: number;
+  /** Begins anew until they are over; null: ends when every case has been sent. */
+  readonly seconds: number | null;
+  /** Of this one only; null: of all. */
+  readonly route: string | null;
+}
+
+/** The short form has to end within a minute, the stack's start included. */
+const EXAMPLES_SHORT = 8;
+const EXAMPLES_LONG = 200;
+const SEED_MAX = 2 ** 31;
+const WORKERS = 2;
+const EXIT_FOUND = 1;
+const EXIT_NOT_RUN = 2;
+
+/** @returns the exit code */
+async function main(signal: AbortSignal): Promise<number> {
+  const args = readArguments();
+  const tool = await ensureSchemathesis(console.log, signal);
+  if ('missing' in tool) throw new LoadError(tool.missing);
+  const stack = await startSmallStack({ name: 'fuzz', log: console.log });
+  let exitCode = EXIT_NOT_RUN;
+  try {
+    const tenant = await createTenant(stack.edgeUrl, stack.adminToken);
+    const configFile = join(stack.dir, 'schemathesis.toml');
+    writeFileSync(configFile, configText(tenant));
+    const answersFile = join(stack.dir, 'answers.json');
+    const environment = {
+      [tokenVariables.apiKey]: tenant.apiKey,
+      [tokenVariables.operator]: stack.adminToken,
+      LOCAL_PLUS_FUZZ_ANSWERS: answersFile,
+    };
+    console.log(`Seed ${args.seed}: \`npm run fuzz -- --seed ${args.seed}\` makes the same requests.`);
+    const command = [...tool.command, '--config-file', configFile, 'run', `${stack.edgeUrl}/openapi.json`];
+    exitCode = await run([...command, ...flagsOf(args)], { ...process.env, ...environment }, stack.dir, signal);
+    const unreached = printAnswers(answersFile);
+    if (unreached.length > 0 && !args.isShort && args.route === null) {
+      console.log(`No request succeeded on ${unreached.join(', ')}: the run says nothing of what they do.`);
+      exitCode = Math.max(exitCode, EXIT_FOUND);
+    }
+    if (stack.core.pid === null || stack.edge.pid === null)
+      throw new Error(`a server died; ${stack.dir}/logs says why`);
+  } finally {
+    await stack.stop();
+    // What found something is kept, with its logs.
+    if (exitCode === 0) stack.remove();
+  }
+  if (exitCode !== 0) console.log(`Found with seed ${args.seed}; the logs of core and edge are in ${stack.dir}/logs.`);
+  return exitCode;
+}
+
+function flagsOf({ seed, examples, seconds, route }: Arguments): string[] {
+  return [
+    ...(route === null ? [] : ['--include-operation-id', route]),
+    ...['--checks', 'all', '--seed', String(seed), '--max-examples', String(examples)],
+    ...(seconds === null ? [] : ['--max-time', String(seconds)]),
+    ...['--workers', String(WORKERS), '--generation-database', 'none', '--continue-on-failure', '--no-color'],
+  ];
+}
+
+/** Runs it to its end in `cwd`, where it may leave its caches. */
+async function run(
+  [program = '', ...args]: readonly string[],
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'inherit', 'inherit'], signal });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code === null) throw new LoadError('Schemathesis was ended from outside.');
+  return code;
+}
+
+function readArguments(): Arguments {
+  const { values } = parseArgs({
+    options: {
+      short: { type: 'boolean', default: false },
+      seed: { type: 'string' },
+      examples: { type: 'string' },
+      seconds: { type: 'string' },
+      route: { type: 'string' },
+    },
+  });
+  return {
+    isShort: values.short,
+    seed: whole('--seed', values.seed, randomInt(SEED_MAX)),
+    examples: whole('--examples', values.examples, values.short ? EXAMPLES_SHORT : EXAMPLES_LONG),
+    seconds: values.seconds === undefined ? null : whole('--seconds', values.seconds, 0),
+    route: values.route ?? null,
+  };
+}
+
+function whole(flag: string, text: string | undefined, fallback: number): number {
+  const value = text === undefined ? fallback : Number(text);
+  if (Number.isInteger(value) && value >= 0 && value <= SEED_MAX) return value;
+  throw new LoadError(`${flag} must be a whole number, not "${text}".`);
+}
+
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => stop.abort(new LoadError(`Stopped by ${signal}.`)));
+}
+main(stop.signal).then(
+  (exitCode) => {
+    process.exitCode = exitCode === 0 ? 0 : EXIT_FOUND;
+  },
+  (error: unknown) => {
+    printFailure(error);
+    process.exitCode = EXIT_NOT_RUN;
+  },
+);
