@@ -1,0 +1,192 @@
+/**
+ * Wire ↔ versions of earn rules: draft, add, publish, read.
+ *
+ * - A replay answers what was answered first, whatever the version has become since.
+ * - Another tenant's program, and a version of another program, answer as what does not exist.
+ */
+import { limits, type ProgramId, parseId, uuidV7, type rules as wire } from '@local-plus/contracts';
+import {
+  type CoreAnswer,
+  type CoreRequest,
+  createdAnswer,
+  type Handlers,
+  keyOf,
+  ProblemError,
+  sees,
+} from '../platform/http/index.ts';
+import { type CreationKey, operatorId, requestHash } from '../platform/postgres/index.ts';
+import { cursorOf, placeOf, versionCursor, versionOf } from './cursor.ts';
+import type { RulesDirectory } from './directory.ts';
+import { hasWindowCap } from './domain.ts';
+import { rulesLimits } from './limits.ts';
+import type { RulesStore, VersionRow } from './store.ts';
+
+/** What the module has to know of a program. */
+export interface ProgramOwner {
+  readonly programId: ProgramId;
+  readonly merchantId: string;
+}
+
+export interface Programs<Program extends ProgramOwner> {
+  find(programId: ProgramId): Program | null | Promise<Program | null>;
+}
+
+export interface HandlerPorts {
+  readonly store: RulesStore;
+  readonly directory: RulesDirectory;
+  readonly programs: Programs<ProgramOwner>;
+  readonly nowMs: () => number;
+}
+
+export function rulesHandlers(ports: HandlerPorts): Handlers {
+  return {
+    'rules.create': (request) => create(ports, request),
+    'rules.add': (request) => add(ports, request),
+    'rules.publish': (request) => publish(ports, request),
+    'rules.list': (request) => list(ports, request),
+    'rules.current': (request) => readCurrent(ports, request),
+    'rules.read': (request) => read(ports, request),
+  };
+}
+
+async function create(ports: HandlerPorts, request: CoreRequest<'rules.create'>): Promise<CoreAnswer> {
+  const { programId } = await seenProgram(ports.programs, request);
+  const { name = null, time_zone, caps, rules } = request.body;
+  if (rules.filter(hasWindowCap).length > rulesLimits.cappedRulesMax) throw new ProblemError('rules_limit_exceeded');
+  const key: CreationKey = {
+    creator: request.context.merchantId ?? operatorId,
+    idempotencyKey: keyOf(request),
+    requestHash: requestHash([programId, name, time_zone, caps, rules]),
+  };
+  for (let attempt = 0; attempt < rulesLimits.numberTriesMax; attempt++) {
+    const id = uuidV7(ports.nowMs());
+    const wanted = { id, program_id: programId, name, time_zone, caps, rules };
+    const outcome = await ports.store.create(key, wanted);
+    if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
+    if (outcome.type !== 'conflict') {
+      return createdAnswer(draftJson(outcome.row, rules.length), outcome.type === 'replayed');
+    }
+    const [newest] = await ports.store.versions(programId, limits.rulesVersionsMax, 1);
+    if (newest?.version === limits.rulesVersionsMax) throw new ProblemError('rules_limit_exceeded');
+  }
+  throw new ProblemError('overloaded');
+}
+
+async function add(ports: HandlerPorts, request: CoreRequest<'rules.add'>): Promise<CoreAnswer> {
+  const version = await seenVersion(ports, request);
+  const { rules } = request.body;
+  const key = { idempotencyKey: keyOf(request), requestHash: requestHash([rules]) };
+  const added = await ports.store.add(version.id, key, rules);
+  if (typeof added !== 'string') return createdAnswer(draftJson(added, added.rules_count), false);
+  const earlier = await ports.store.addition(version.id, key.idempotencyKey);
+  if (earlier !== null) {
+    if (earlier.request_hash !== key.requestHash) throw new ProblemError('idempotency_key_reused');
+    return createdAnswer(draftJson(version, earlier.rules_count), true);
+  }
+  if (added === 'taken') throw new ProblemError('rule_id_taken');
+  const { status } = await seenVersion(ports, request);
+  throw new ProblemError(status === 'published' ? 'rules_published' : 'rules_limit_exceeded');
+}
+
+async function publish(ports: HandlerPorts, request: CoreRequest<'rules.publish'>): Promise<CoreAnswer> {
+  const version = await seenVersion(ports, request);
+  const nowMs = ports.nowMs();
+  const effectiveMs = request.body.effective_from === undefined ? null : Date.parse(request.body.effective_from);
+  const key = { idempotencyKey: keyOf(request), requestHash: requestHash([version.id, effectiveMs]) };
+  const isPassed = effectiveMs !== null && effectiveMs < nowMs;
+  const published = isPassed
+    ? null
+    : await ports.store.publish(version.id, key, new Date(effectiveMs ?? nowMs), new Date(nowMs));
+  ports.directory.changed(version.program_id);
+  if (published !== null) return createdAnswer(versionJson(published), false, 200);
+  const found = await seenVersion(ports, request);
+  if (found.status === 'draft') throw new ProblemError('effective_from_passed');
+  if (found.publication_key !== key.idempotencyKey) throw new ProblemError('rules_published');
+  if (found.publication_hash !== key.requestHash) throw new ProblemError('idempotency_key_reused');
+  return createdAnswer(versionJson(found), true, 200);
+}
+
+async function list(ports: HandlerPorts, request: CoreRequest<'rules.list'>): Promise<CoreAnswer> {
+  const { programId } = await seenProgram(ports.programs, request);
+  const { limit, cursor } = request.queryValues;
+  const from = cursor === undefined ? limits.rulesVersionsMax : versionOf(cursor);
+  if (from === null) throw new ProblemError('invalid_cursor');
+  const rows = await ports.store.versions(programId, from, limit + 1);
+  const next = rows[limit];
+  const data = rows.slice(0, limit).map(versionJson);
+  return ok({ data, next_cursor: next === undefined ? null : versionCursor(next.version) });
+}
+
+async function readCurrent(ports: HandlerPorts, request: CoreRequest<'rules.current'>): Promise<CoreAnswer> {
+  const { programId } = await seenProgram(ports.programs, request);
+  const version = await ports.directory.version(programId, ports.nowMs());
+  if (version === null) throw new ProblemError('no_rules_in_force');
+  return rulesPage(ports, version, request.queryValues);
+}
+
+async function read(ports: HandlerPorts, request: CoreRequest<'rules.read'>): Promise<CoreAnswer> {
+  return rulesPage(ports, await seenVersion(ports, request), request.queryValues);
+}
+
+/** A cursor belongs to its version: what comes into force meanwhile does not continue the pages of what was before. */
+async function rulesPage(
+  { store }: HandlerPorts,
+  version: VersionRow,
+  { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+): Promise<CoreAnswer> {
+  const place = cursor === undefined ? 0 : placeOf(cursor, version.id);
+  if (place === null) throw new ProblemError('invalid_cursor');
+  const found = await store.rules(version.id, place, limit + 1);
+  const page: wire.RulesPage = {
+    ...versionJson(version),
+    rules: found.slice(0, limit),
+    next_cursor: found.length > limit ? cursorOf(version.id, place + limit) : null,
+  };
+  return ok(page);
+}
+
+function ok(body: unknown): CoreAnswer {
+  return { status: 200, body: JSON.stringify(body) };
+}
+
+/** The program that the path's first segment names. Throws `not_found` for what is none of the caller's. */
+export async function seenProgram<Program extends ProgramOwner>(
+  programs: Programs<Program>,
+  { params, context }: Pick<CoreRequest, 'params' | 'context'>,
+): Promise<Program> {
+  const id = parseId<ProgramId>(params[0] ?? '');
+  const program = id === null ? null : await programs.find(id);
+  if (program === null || !sees(context, program.merchantId)) throw new ProblemError('not_found');
+  return program;
+}
+
+async function seenVersion(ports: HandlerPorts, request: Pick<CoreRequest, 'params' | 'context'>): Promise<VersionRow> {
+  const { programId } = await seenProgram(ports.programs, request);
+  const id = parseId<string>(request.params[1] ?? '');
+  const version = id === null ? null : await ports.store.version(programId, id);
+  if (version === null) throw new ProblemError('not_found');
+  return version;
+}
+
+/** As it was answered while it was a draft with so many rules. */
+function draftJson(row: VersionRow, rulesCount: number): wire.RulesVersion {
+  const draft = { status: 'draft', effective_from: null, published_at: null } as const;
+  return versionJson({ ...row, ...draft, rules_count: rulesCount });
+}
+
+function versionJson(row: VersionRow): wire.RulesVersion {
+  const { id, program_id, version, name, status, time_zone, caps, rules_count } = row;
+  return {
+    id,
+    program_id,
+    version,
+    name,
+    status,
+    effective_from: row.effective_from?.toISOString() ?? null,
+    time_zone,
+    caps,
+    rules_count,
+    created_at: row.created_at.toISOString(),
+    published_at: row.published_at?.toISOString() ?? null,
+  };
+}
