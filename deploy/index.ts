@@ -4,7 +4,14 @@
  * Each `start…` resolves when the server answers, and returns its handle ({@link Server}): `stop`, `kill`, `restart`.
  */
 export { type CoreOptions, coreServer, migrate, startCore } from './local/core.ts';
-export { type DurableObjectNamespace, type EdgeOptions, edgeServer, startEdge } from './local/edge.ts';
+export {
+  type DurableObjectNamespace,
+  type EdgeOptions,
+  edgeObjects,
+  edgeProcess,
+  edgeServer,
+  startEdge,
+} from './local/edge.ts';
 export { AbsentError, StartError } from './local/errors.ts';
 export { allTopics, type KafkaOptions, type KafkaServer, kafkaServer, startKafka } from './local/kafka.ts';
 export { defaultCacheDir, repositoryDir } from './local/places.ts';
@@ -13,3 +20,5 @@ export { type PostgresOptions, type PostgresServer, postgresServer, startPostgre
 export type { Server, ServerOptions } from './local/server.ts';
 export { type Supervision, supervise } from './local/supervisor.ts';
 export { startValkey, type ValkeyOptions, valkeyServer } from './local/valkey.ts';
+export type { PythonToolOutcome } from './tools/python-tool.ts';
+export { ensureSchemathesis } from './tools/schemathesis.ts';

@@ -11,11 +11,14 @@ import {
   type KafkaOptions,
 } from '../platform/kafka/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
+import type { Barrier } from './barriers.ts';
 import { checkRelayLimits, type RelayLimits, relayLimits } from './limits.ts';
 import { registerRelayMetrics } from './metrics.ts';
 import { Relay, type RelayStatus } from './relay.ts';
 import { PostgresRelayStore } from './store.ts';
+import { Tending } from './tending.ts';
 
+export type { Barrier } from './barriers.ts';
 export type { RelayLimits } from './limits.ts';
 export type { RelayMode, RelayStatus } from './relay.ts';
 
@@ -38,6 +41,10 @@ export interface RelayService {
   stop(graceMs: number): Promise<void>;
   /** Called in batch order, right after each commit, by the process that is the writer. Never throws. */
   offer(batch: CommittedBatch): void;
+  /** Called before anything of these shards is committed by this process: their former owners' events come first. */
+  expect(barriers: readonly Barrier[]): void;
+  /** Of writers that nobody runs any more, the rest is published here; called again with all of them whenever that is looked at. */
+  tend(writerIds: readonly number[]): void;
   status(): RelayStatus;
   /** Once per registry. */
   collectMetrics(registry: Registry): void;
@@ -47,34 +54,42 @@ export function createRelay(options: RelayOptions): RelayService {
   const { writerId, databaseUrl, brokers, log, compression, ssl, sasl } = options;
   const limits = { ...relayLimits, ...options.limits };
   checkRelayLimits(limits);
-  const producer =
-    brokers.length === 0
-      ? null
-      : createProducer({
-          brokers,
-          clientId: `local-plus-relay-${writerId}`,
-          log,
-          ...(compression === undefined ? {} : { compression }),
-          ...(ssl === undefined ? {} : { ssl }),
-          ...(sasl === undefined ? {} : { sasl }),
-        });
-  const relay = new Relay({
-    writerId,
+  const producerOf = (clientId: string) =>
+    createProducer({
+      brokers,
+      clientId,
+      log,
+      ...(compression === undefined ? {} : { compression }),
+      ...(ssl === undefined ? {} : { ssl }),
+      ...(sasl === undefined ? {} : { sasl }),
+    });
+  const producer = brokers.length === 0 ? null : producerOf(`local-plus-relay-${writerId}`);
+  const ports = { clock: systemClock, timer: systemTimer, random: Math.random, log, limits };
+  const relay = new Relay({ ...ports, writerId, store: new PostgresRelayStore(databaseUrl), producer });
+  const tending = new Tending({
+    ...ports,
     store: new PostgresRelayStore(databaseUrl),
-    producer,
-    clock: systemClock,
-    timer: systemTimer,
-    random: Math.random,
-    log,
-    limits,
+    relayOf: (other) =>
+      new Relay({
+        ...ports,
+        writerId: other,
+        store: new PostgresRelayStore(databaseUrl),
+        producer: producerOf(`local-plus-relay-${writerId}-for-${other}`),
+      }),
   });
   return {
     start: () => relay.start(),
-    stop: (graceMs) => relay.stop(graceMs),
+    stop: async (graceMs) => {
+      await Promise.all([tending.stop(), relay.stop(graceMs)]);
+    },
     offer: (batch) => relay.offer(batch),
+    expect: (barriers) => relay.expect(barriers),
+    tend: (writerIds) => {
+      if (producer !== null) tending.tend(writerIds);
+    },
     status: () => relay.status,
     collectMetrics: (registry) => {
-      registerRelayMetrics(registry, relay);
+      registerRelayMetrics(registry, relay, tending);
       if (producer) collectProducerMetrics(registry, producer);
     },
   };

@@ -20,6 +20,8 @@ export interface RelayLimits {
   readonly stopSaveMs: number;
   /** How often the table is looked at while nothing is offered: another process may be the writer. */
   readonly pollMs: number;
+  /** How often it is asked whether a shard's former owner has published what this writer waits for. */
+  readonly barrierPollMs: number;
   /** The pause after a failure, doubled up to the maximum, then shortened at random by up to a half. */
   readonly backoffMs: number;
   readonly backoffMsMax: number;
@@ -36,6 +38,7 @@ export const relayLimits: RelayLimits = {
   progressMs: 200,
   stopSaveMs: 2_000,
   pollMs: 1_000,
+  barrierPollMs: 50,
   backoffMs: 100,
   backoffMsMax: 5_000,
   backlogRowsMax: 1_000_000,

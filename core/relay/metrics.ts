@@ -1,15 +1,17 @@
 /** The relay's metrics. Counters live in the relay as plain numbers; they are copied when Prometheus asks. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Relay, RelayMode } from './relay.ts';
+import type { Tending } from './tending.ts';
 
 const modes: readonly RelayMode[] = ['starting', 'memory', 'table', 'off', 'stopped'];
 
-export function registerRelayMetrics(registry: Registry, relay: Relay): void {
+export function registerRelayMetrics(registry: Registry, relay: Relay, tending: Tending): void {
   const registers = [registry];
   const gauges: readonly (readonly [string, string, () => number])[] = [
     ['relay_lag_transactions', 'Committed transactions that are not on Kafka yet.', () => relay.status.lagTransactions],
     ['relay_lag_batches', 'Committed batches that are not on Kafka yet.', () => relay.status.lagBatches],
     ['relay_memory_rows', 'Transactions that wait in memory.', () => relay.status.memoryRows],
+    ['relay_barriers', 'Shards whose former owner has not published all.', () => relay.status.barriers],
     ['relay_connected', '1 while Kafka acknowledges.', () => (relay.status.connected ? 1 : 0)],
   ];
   for (const [name, help, value] of gauges) {
@@ -32,6 +34,12 @@ export function registerRelayMetrics(registry: Registry, relay: Relay): void {
     () => counters.publishFailures,
   );
   registerCounter(registry, 'relay_table_failures_total', 'Failed reads of the ledger.', () => counters.tableFailures);
+  registerCounter(
+    registry,
+    'relay_tended_total',
+    'Writers that nobody runs any more, of which this process published the rest.',
+    () => tending.tendedTotal,
+  );
   registerCounter(
     registry,
     'relay_rows_dropped_total',

@@ -11,9 +11,12 @@
  *    that was not cut short has seen every batch that was offered before it.
  * R4 An offer costs a few instructions and never throws; between two requests everyone else has a turn; whatever waits
  *    in memory is bounded. Kafka's absence shows in the lag, nowhere else.
+ * R5 Of a shard that came from another writer nothing is published before everything that was written of it there
+ *    (barriers.ts); what stands before the first such barrier is not kept waiting.
  */
 import type { Clock, CommittedBatch, Log, Timer } from '@local-plus/actors';
 import type { EventProducer } from '../platform/kafka/index.ts';
+import { type Barrier, Barriers } from './barriers.ts';
 import { type Chunk, chunkOfPage } from './domain.ts';
 import { messagesOf } from './events.ts';
 import type { RelayLimits } from './limits.ts';
@@ -48,6 +51,8 @@ export interface RelayStatus {
   /** Counted at the start (up to a bound), kept up since. */
   readonly lagTransactions: number;
   readonly memoryRows: number;
+  /** Shards of which the former owner's events are not all published yet. */
+  readonly barriers: number;
 }
 
 /** Plain numbers, read when scraped. */
@@ -64,6 +69,7 @@ export class Relay {
   readonly #ports: RelayPorts;
   readonly #tail: Tail;
   readonly #trouble: Trouble;
+  readonly #barriers = new Barriers();
   readonly counters = new RelayCounters();
   #mode: RelayMode = 'starting';
   #cursor = 0;
@@ -94,6 +100,7 @@ export class Relay {
       lagBatches: Math.max(0, this.#newest - this.#cursor),
       lagTransactions: this.#rowsBehind,
       memoryRows: this.#tail.rows,
+      barriers: this.#barriers.size,
     };
   }
 
@@ -108,6 +115,11 @@ export class Relay {
     this.#tail.offer(batch);
     this.counters.rowsDropped = this.#tail.rowsDroppedTotal;
     this.#wake?.();
+  }
+
+  /** B1: called before anything of these shards is committed here. */
+  expect(barriers: readonly Barrier[]): void {
+    this.#barriers.add(barriers);
   }
 
   /** Returns at once; whatever is away is waited for in the background. */
@@ -164,6 +176,7 @@ export class Relay {
 
   async #begin(): Promise<void> {
     const { store, writerId, clock, timer, log, limits, producer } = this.#ports;
+    await this.#readBarriers();
     const saved = await store.progress(writerId);
     const { newest, rows } = await store.backlog(writerId, saved, limits.backlogRowsMax);
     this.#cursor = saved;
@@ -181,7 +194,9 @@ export class Relay {
     if (producer && !producer.connected) await producer.connect();
     if (producer) this.#chunk ??= await this.#next();
     if (producer && this.#chunk) {
-      await this.#publish(producer, this.#chunk);
+      const admitted = this.#barriers.admit(this.#chunk, this.#cursor);
+      if (admitted === null) return this.#waitAtBarrier();
+      await this.#publish(producer, admitted);
       this.#chunk = null;
       this.#trouble.over(this.status);
     } else {
@@ -205,7 +220,20 @@ export class Relay {
     // R3: what is known now is older than the read.
     const known = this.#newest;
     const rows = await store.page(writerId, this.#cursor, limits.pageRowsMax);
+    await this.#readBarriers();
     return chunkOfPage(rows, rows.length >= limits.pageRowsMax, this.#cursor, known);
+  }
+
+  /** R5. What the barriers say of a page of the table is read after it. */
+  async #readBarriers(): Promise<void> {
+    const known = this.#barriers.all();
+    this.#barriers.replace(known, await this.#ports.store.barriers(this.#ports.writerId));
+  }
+
+  async #waitAtBarrier(): Promise<void> {
+    const { timer, limits } = this.#ports;
+    await new Promise<void>((resolve) => timer.after(limits.barrierPollMs, resolve));
+    await this.#readBarriers();
   }
 
   /** Lets the batches of a moment share a request; the first one after a pause does not wait. */
@@ -246,6 +274,7 @@ export class Relay {
   async #idle(): Promise<void> {
     const { producer, limits, store, writerId } = this.#ports;
     if (await this.#pause(limits.pollMs, producer !== null)) return;
+    if (this.#barriers.size > 0) await this.#readBarriers();
     const counted = this.#countedTo;
     const { newest, rows } = await store.backlog(writerId, counted, limits.backlogRowsMax);
     if (newest <= this.#countedTo || counted !== this.#countedTo) return;

@@ -1,5 +1,5 @@
 /**
- * The relay's SQL: it reads the ledger's tail by `seq`, and keeps how far it has published.
+ * The relay's SQL: it reads the ledger's tail by `seq`, which barriers stand before it, and keeps how far it has published.
  *
  * One connection of its own, so that a read of the backlog never stands in a request's way. Every failure becomes a
  * {@link TailFailure}, and the connection is given up with it: after a loss the driver may report the old error again.
@@ -14,10 +14,11 @@ import {
   seqOf,
 } from '@local-plus/contracts';
 import postgres from 'postgres';
+import type { Barrier } from './barriers.ts';
 import type { Announcement } from './domain.ts';
 
 export interface Backlog {
-  /** The newest batch with a row; 0 when there is none. */
+  /** The last committed batch; 0 when there is none. */
   readonly newest: number;
   /** Rows after the cursor, counted up to the maximum asked for. */
   readonly rows: number;
@@ -31,6 +32,10 @@ export interface RelayStore {
   backlog(writerId: number, cursor: number, rowsMax: number): Promise<Backlog>;
   /** The first `rowsMax` rows after batch `cursor`, in order. */
   page(writerId: number, cursor: number, rowsMax: number): Promise<Announcement[]>;
+  /** The barriers before this writer's batches that nobody has passed yet. */
+  barriers(writerId: number): Promise<readonly Barrier[]>;
+  /** Of these writers, the first of which not everything is published; null: none. */
+  behind(writerIds: readonly number[]): Promise<number | null>;
   /** Never rejects. */
   close(): Promise<void>;
 }
@@ -54,6 +59,7 @@ on conflict (writer_id) do update set batch = greatest(relay_progress.batch, exc
 
 const backlogStatement = `
 select (select max(seq) from transactions where seq > $1::bigint and seq <= $2::bigint) as newest,
+  (select batch from writers where id = $4::smallint) as committed,
   (select count(*) from (
     select from transactions where seq > $1::bigint and seq <= $2::bigint limit $3::bigint) as t) as rows`;
 
@@ -62,6 +68,29 @@ select seq, account_id, program_id, contra_account_id, correlation_id, kind::tex
   balance_delta, balance_after, held_after, (extract(epoch from occurred_at) * 1000)::bigint as occurred_ms,
   reference, traceparent
 from transactions where seq > $1::bigint and seq <= $2::bigint order by seq limit $3::bigint`;
+
+/** What has served goes on the way. */
+const barriersStatement = `
+with served as (
+  delete from shard_moves as m using relay_progress as p
+  where m.to_writer = $1::smallint and p.writer_id = m.from_writer and p.batch >= m.from_batch
+)
+select m.shard_id, m.version, m.from_writer, m.from_batch, m.to_batch
+from shard_moves as m left join relay_progress as p on p.writer_id = m.from_writer
+where m.to_writer = $1::smallint and coalesce(p.batch, 0) < m.from_batch`;
+
+const behindStatement = `
+select w.id from writers as w left join relay_progress as p on p.writer_id = w.id
+where w.id = any ($1::text[]::smallint[]) and w.batch > coalesce(p.batch, 0) order by w.id limit 1`;
+
+/** `bigint` arrives as text. */
+interface BarrierRow {
+  readonly shard_id: number;
+  readonly version: string;
+  readonly from_writer: number;
+  readonly from_batch: string;
+  readonly to_batch: string;
+}
 
 /** `bigint` arrives as text. */
 interface PageRow {
@@ -79,6 +108,12 @@ interface PageRow {
   readonly occurred_ms: string;
   readonly reference: string | null;
   readonly traceparent: string | null;
+}
+
+interface BacklogRow {
+  readonly newest: string | null;
+  readonly committed: string | null;
+  readonly rows: string;
 }
 
 export class PostgresRelayStore implements RelayStore {
@@ -99,14 +134,32 @@ export class PostgresRelayStore implements RelayStore {
   }
 
   async backlog(writerId: number, cursor: number, rowsMax: number): Promise<Backlog> {
-    const parameters = [...rangeAfter(writerId, cursor), String(rowsMax)];
-    const [row] = await this.#run<{ newest: string | null; rows: string }>(backlogStatement, parameters);
-    return { newest: row?.newest ? positionOf(row.newest).batch : 0, rows: Number(row?.rows) };
+    const parameters = [...rangeAfter(writerId, cursor), String(rowsMax), String(writerId)];
+    const [row] = await this.#run<BacklogRow>(backlogStatement, parameters);
+    // The last batches may have been refusals only: they have no row, and yet somebody may wait for them.
+    const newest = row?.newest ? positionOf(row.newest).batch : 0;
+    return { newest: Math.max(newest, Number(row?.committed ?? 0)), rows: Number(row?.rows) };
   }
 
   async page(writerId: number, cursor: number, rowsMax: number): Promise<Announcement[]> {
     const parameters = [...rangeAfter(writerId, cursor), String(rowsMax)];
     return (await this.#run<PageRow>(pageStatement, parameters)).map(announcementFrom);
+  }
+
+  async barriers(writerId: number): Promise<readonly Barrier[]> {
+    const rows = await this.#run<BarrierRow>(barriersStatement, [String(writerId)]);
+    return rows.map((row) => ({
+      shard: row.shard_id,
+      version: Number(row.version),
+      fromWriter: row.from_writer,
+      fromBatch: Number(row.from_batch),
+      toBatch: Number(row.to_batch),
+    }));
+  }
+
+  async behind(writerIds: readonly number[]): Promise<number | null> {
+    const [row] = await this.#run<{ id: number }>(behindStatement, [`{${writerIds.join(',')}}`]);
+    return row?.id ?? null;
   }
 
   async close(): Promise<void> {

@@ -108,10 +108,30 @@ test('core: one pod is one writer, counted from 1, with the whole contract in it
   assert.equal(writerId?.valueFrom?.fieldRef?.fieldPath, "metadata.labels['apps.kubernetes.io/pod-index']");
   const { data = {} } = pick(manifests, 'ConfigMap', container.envFrom?.[0]?.configMapRef.name ?? '');
   const names = [...Object.keys(data), ...container.env.map((variable) => variable.name)];
-  const plain = ['CORE_HOST', 'CORE_PORT', 'KAFKA_BROKERS', 'LOG_LEVEL', 'ROLES', 'WRITER_ID'];
+  const plain = [
+    'CORE_ADDRESS',
+    'CORE_HOST',
+    'CORE_PORT',
+    'KAFKA_BROKERS',
+    'LOG_LEVEL',
+    'POD_NAME',
+    'ROLES',
+    'WRITER_ID',
+  ];
   assert.deepEqual(names.sort(), [...plain, ...secretNames].sort());
   assert.equal(data['ROLES'], 'api,relay');
   assert.equal(data['KAFKA_BROKERS']?.split(',').length, 3);
+});
+
+test('core: the pods of several reach each other by name', options, () => {
+  const manifests = render(helm, 'values-prod.yaml', '--set', 'core.replicas=3');
+  const core = workloadOf(manifests, 'StatefulSet', 'lp-local-plus-core');
+  assert.equal(core.replicas, 3);
+  const address = containerOf(core).env.find((variable) => variable.name === 'CORE_ADDRESS');
+  assert.equal(address?.value, `$(POD_NAME).${core.serviceName}:8080`);
+  const podName = containerOf(core).env.findIndex((variable) => variable.name === 'POD_NAME');
+  const own = containerOf(core).env.findIndex((variable) => variable.name === 'CORE_ADDRESS');
+  assert.ok(podName >= 0 && podName < own, 'what is used stands before');
 });
 
 test('core: alive, ready and stopped are told apart, and a stop is never cut short', options, () => {
@@ -180,7 +200,7 @@ test('the tunnel: two pods that are ready only when connected', options, () => {
   });
 });
 
-test('network: nothing, except tunnel to core and core to its data services', options, () => {
+test('network: nothing, except tunnel to core, core to its own, and core to its data services', options, () => {
   const manifests = render(helm, 'values-staging.yaml');
   assert.partialDeepStrictEqual(pick(manifests, 'NetworkPolicy', 'lp-local-plus-default-deny').spec, {
     podSelector: { matchLabels: { 'app.kubernetes.io/instance': 'lp' } },
@@ -192,8 +212,12 @@ test('network: nothing, except tunnel to core and core to its data services', op
   });
   const dns = { ports: [{ protocol: 'UDP', port: 53 }] };
   assert.partialDeepStrictEqual(pick(manifests, 'NetworkPolicy', 'lp-local-plus-core').spec, {
-    ingress: [{ from: [component('cloudflared')], ports: [{ protocol: 'TCP', port: 'http' }] }],
-    egress: [dns, ...[9_092, 5_432, 6_379].map((port) => ({ to: [data], ports: [{ protocol: 'TCP', port }] }))],
+    ingress: [{ from: [component('cloudflared'), component('core')], ports: [{ protocol: 'TCP', port: 'http' }] }],
+    egress: [
+      dns,
+      { to: [component('core')] },
+      ...[9_092, 5_432, 6_379].map((port) => ({ to: [data], ports: [{ protocol: 'TCP', port }] })),
+    ],
   });
   assert.partialDeepStrictEqual(pick(manifests, 'NetworkPolicy', 'lp-local-plus-cloudflared').spec, {
     egress: [dns, { to: [component('core')] }, { ports: [{ protocol: 'TCP', port: 7_844 }] }],

@@ -23,7 +23,6 @@ function refusal(set: string): string {
 
 /** Fine one by one, wrong together: what templates/_validate.tpl says. */
 const sentences: readonly (readonly [set: string, sentence: RegExp])[] = [
-  ['core.replicas=3', /core\.replicas is 3, and must be 1 for now: .* shards do not move between writers yet/],
   ['core.roles={relay}', /core\.roles lacks api/],
   ['core.existingSecret=', /core\.existingSecret is empty: name a Secret .* DATABASE_URL, EDGE_SIGNING_KEYS/],
   ['core.kafkaBrokers=[]', /core\.kafkaBrokers is empty although core\.roles has relay/],
@@ -41,8 +40,8 @@ for (const [set, sentence] of sentences) {
 }
 
 test('all reasons come at once', options, () => {
-  const output = refusal('core.replicas=2,core.existingSecret=,cloudflared.existingSecret=');
-  for (const name of ['core.replicas', 'core.existingSecret', 'cloudflared.existingSecret']) {
+  const output = refusal('core.existingSecret=,cloudflared.existingSecret=');
+  for (const name of ['core.existingSecret', 'cloudflared.existingSecret']) {
     assert.ok(output.includes(`  - ${name} is `), name);
   }
 });
@@ -56,6 +55,7 @@ test('the defaults alone are no installation', options, () => {
 const schema: readonly (readonly [set: string, message: RegExp])[] = [
   ['core.port=80', /'\/core\/port': minimum/],
   ['core.replicas=0', /'\/core\/replicas': minimum/],
+  ['core.replicas=65', /'\/core\/replicas': maximum/],
   ['core.replica=1', /'\/core': additional properties 'replica' not allowed/],
   ['core.logLevel=loud', /'\/core\/logLevel': value must be one of/],
   ['core.roles={api,baker}', /'\/core\/roles\/1': value must be one of/],

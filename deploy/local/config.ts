@@ -16,6 +16,8 @@ export interface StackConfig {
   readonly kafka: boolean;
   readonly valkey: boolean;
   readonly walletCount: number;
+  /** Processes of core; more than one share the ledger, behind one address. */
+  readonly coreCount: number;
   readonly dataDir: string;
   readonly cacheDir: string;
   readonly runDir: string;
@@ -45,7 +47,7 @@ export type ConfigOutcome =
   | { readonly kind: 'errors'; readonly errors: readonly string[] };
 
 interface Option {
-  readonly kind: 'switch' | 'port' | 'path' | 'wallets';
+  readonly kind: 'switch' | 'port' | 'path' | 'wallets' | 'cores';
   readonly fallback: string;
   readonly help: string;
 }
@@ -58,10 +60,11 @@ const options = {
   'no-kafka': { kind: 'switch', fallback: 'false', help: 'run without Kafka: events wait in the ledger' },
   'no-valkey': { kind: 'switch', fallback: 'false', help: 'run without Valkey' },
   'edge-port': { kind: 'port', fallback: '8787', help: 'where the edge listens' },
-  'core-port': { kind: 'port', fallback: '7070', help: 'where core listens' },
+  'core-port': { kind: 'port', fallback: '7070', help: 'where core listens; several take the next ones, too' },
   'postgres-port': { kind: 'port', fallback: '54329', help: 'where Postgres listens' },
   'kafka-port': { kind: 'port', fallback: '19092', help: 'where Kafka listens; its controller takes the next one' },
   'valkey-port': { kind: 'port', fallback: '16379', help: 'where Valkey listens' },
+  cores: { kind: 'cores', fallback: '1', help: 'how many processes of core share the ledger' },
   wallets: { kind: 'wallets', fallback: String(limits.walletsDefault), help: 'how many demo wallets there shall be' },
   data: { kind: 'path', fallback: join(repositoryDir, '.local'), help: 'the folder for data, logs and secrets' },
 } as const satisfies Record<string, Option>;
@@ -83,7 +86,7 @@ export function parseConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Co
     texts.set(name, text === '' || error !== null ? options[name].fallback : text);
   }
   const config = assemble((name) => texts.get(name) ?? options[name].fallback, env);
-  errors.push(...portClashes(config.ports), ...addressErrors(config));
+  errors.push(...portClashes(config), ...addressErrors(config));
   return errors.length > 0 ? { kind: 'errors', errors } : { kind: 'config', config };
 }
 
@@ -141,6 +144,8 @@ function errorOf(option: Option, text: string): string | null {
       return number >= 1 && number <= 65_534 ? null : 'must be a port, 1 to 65534';
     case 'wallets':
       return number >= 1 && number <= limits.walletsMax ? null : `must be 1 to ${limits.walletsMax}`;
+    case 'cores':
+      return number >= 1 && number <= limits.coresMax ? null : `must be 1 to ${limits.coresMax}`;
     case 'path':
       return null;
   }
@@ -158,6 +163,7 @@ function assemble(text: (name: OptionName) => string, env: NodeJS.ProcessEnv): S
     kafka: !on('no-kafka'),
     valkey: !on('no-valkey'),
     walletCount: Number(text('wallets')),
+    coreCount: Number(text('cores')),
     dataDir,
     cacheDir: defaultCacheDir,
     runDir: join(dataDir, 'run'),
@@ -178,10 +184,18 @@ function assemble(text: (name: OptionName) => string, env: NodeJS.ProcessEnv): S
   };
 }
 
-function portClashes(ports: StackPorts): string[] {
+/** Where each process of core listens: at the address of core itself when there is one only. */
+export function corePorts({ ports, coreCount }: Pick<StackConfig, 'ports' | 'coreCount'>): readonly number[] {
+  if (coreCount === 1) return [ports.core];
+  return Array.from({ length: coreCount }, (_, index) => ports.core + 1 + index);
+}
+
+function portClashes(config: StackConfig): string[] {
   const errors: string[] = [];
   const owners = new Map<number, string>();
-  for (const [name, port] of Object.entries(ports)) {
+  const cores =
+    config.coreCount === 1 ? [] : corePorts(config).map((port, index) => [`core-${index + 1}`, port] as const);
+  for (const [name, port] of [...Object.entries(config.ports), ...cores]) {
     const owner = owners.get(port);
     if (owner !== undefined) errors.push(`The ports of ${owner} and ${name} are the same, ${port}.`);
     owners.set(port, name);

@@ -21,6 +21,8 @@ export interface CoreOptions extends ServerOptions {
   readonly adminToken: string;
   /** What the process inherits besides the contract (PATH, proxies, …). */
   readonly environment: NodeJS.ProcessEnv;
+  /** Of several processes each has one of its own; its log and pid file are called after it. */
+  readonly name?: string;
   readonly writerId?: number;
   readonly roles?: readonly string[];
   readonly logLevel?: string;
@@ -50,7 +52,7 @@ export function coreEnvironment(options: CoreOptions): NodeJS.ProcessEnv {
 /** The server, not yet started; the schema has to be there. */
 export function coreServer(options: CoreOptions): Server {
   return createServer({
-    name: 'core',
+    name: options.name ?? 'core',
     title: 'Core',
     url: () => localHttp(options.port),
     portFlag: '--core-port',

@@ -3,9 +3,11 @@
  * The same runtime as Cloudflare's, without the development server, which costs two to three times the CPU.
  *
  * Text bindings travel by environment (`fromEnvironment`), so that no secret stands in a file or on a command line.
- * Durable objects are kept in memory: their state is a rate limiter's, and ends with the process.
+ * Durable objects are kept in files beside the bundle, deleted at each start: their state is a rate limiter's, and ends
+ * with the process. In memory they may not be: an alarm that rings there ends the process, whatever its handler does
+ * (https://github.com/cloudflare/workerd/issues/7191).
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +17,7 @@ import { writeFileAtomic } from './files.ts';
 import { limits } from './limits.ts';
 import { repositoryDir } from './places.ts';
 import { localHost } from './ports.ts';
+import type { ProcessSpec } from './processes.ts';
 import { answersHttp, createServer, localHttp, type Server, type ServerOptions } from './server.ts';
 
 export interface DurableObjectNamespace {
@@ -25,6 +28,12 @@ export interface DurableObjectNamespace {
   /** Keeps ids of namespaces apart; any text that stays the same. */
   readonly uniqueKey: string;
 }
+
+/** Those of `edge/worker.ts`, as `edge/wrangler.jsonc` names them. */
+export const edgeObjects: readonly DurableObjectNamespace[] = [
+  { binding: 'RATE_LIMITER', className: 'RateLimiterObject', uniqueKey: 'local-plus-rate-limiter' },
+  { binding: 'PLAN_COUNTERS', className: 'PlanObject', uniqueKey: 'local-plus-plan-counters' },
+];
 
 export interface EdgeOptions extends ServerOptions {
   /** Where the bundle and the configuration are written. */
@@ -42,7 +51,6 @@ const compatibilityDate = '2026-07-01';
 
 /** The edge, not yet started. */
 export function edgeServer(options: EdgeOptions): Server {
-  const configFile = join(options.buildDir, 'workerd.capnp');
   return createServer({
     name: 'edge',
     title: 'The edge',
@@ -54,9 +62,10 @@ export function edgeServer(options: EdgeOptions): Server {
     readyMs: limits.edgeReadyMs,
     async prepare() {
       await bundle(options);
-      writeFileAtomic(configFile, workerdConfig(options));
-      const env = { ...options.environment, ...environmentOf(options.bindings) };
-      return { command: workerdProgram(), args: ['serve', configFile, 'config'], cwd: options.buildDir, env };
+      rmSync(objectsDir(options), { recursive: true, force: true });
+      mkdirSync(objectsDir(options));
+      writeFileAtomic(configFileOf(options), workerdConfig(options));
+      return edgeProcess(options);
     },
     // Any answer of the Worker will do: whether the origin is well is another question.
     isReady: () => answersHttp(`${localHttp(options.port)}/healthz`, () => true),
@@ -68,6 +77,16 @@ export async function startEdge(options: EdgeOptions): Promise<Server> {
   await server.start();
   return server;
 }
+
+/** What is spawned, of an edge that was built before (its first start). */
+export function edgeProcess(options: EdgeOptions): Required<Pick<ProcessSpec, 'command' | 'args' | 'cwd' | 'env'>> {
+  const env = { ...options.environment, ...environmentOf(options.bindings) };
+  return { command: workerdProgram(), args: ['serve', configFileOf(options), 'config'], cwd: options.buildDir, env };
+}
+
+type Built = Pick<EdgeOptions, 'buildDir'>;
+const configFileOf = ({ buildDir }: Built): string => join(buildDir, 'workerd.capnp');
+const objectsDir = ({ buildDir }: Built): string => join(buildDir, 'objects');
 
 async function bundle(options: EdgeOptions): Promise<void> {
   mkdirSync(options.buildDir, { recursive: true });
@@ -117,7 +136,7 @@ function environmentOf(bindings: Readonly<Record<string, string>>): NodeJS.Proce
 }
 
 /** Cap'n Proto text (workerd.capnp). Names are ours, yet quoted as JSON, whose escapes Cap'n Proto shares. */
-export function workerdConfig(options: Pick<EdgeOptions, 'port' | 'bindings' | 'durableObjects'>): string {
+export function workerdConfig(options: Pick<EdgeOptions, 'port' | 'buildDir' | 'bindings' | 'durableObjects'>): string {
   const text = (value: string): string => JSON.stringify(value);
   const objects = options.durableObjects ?? [];
   const bindings = [
@@ -135,6 +154,7 @@ const config :Workerd.Config = (
   services = [
     (name = "edge", worker = .edgeWorker),
     (name = "network", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
+    (name = "objects", disk = (path = ${text(objectsDir(options))}, writable = true)),
   ],
   sockets = [(name = "http", address = "${localHost}:${options.port}", http = (), service = "edge")],
 );
@@ -147,7 +167,7 @@ const edgeWorker :Workerd.Worker = (
     ${bindings.join(',\n    ')}
   ],
   durableObjectNamespaces = [${namespaces.join(', ')}],
-  durableObjectStorage = (inMemory = void),
+  durableObjectStorage = (localDisk = "objects"),
 );
 `;
 }

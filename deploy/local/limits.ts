@@ -19,7 +19,9 @@ export const limits = {
   edgeStopMs: 5_000,
   coreReadyMs: 60_000,
   /** Longer than the core's own drain, so that a graceful stop is not cut short. */
-  coreStopMs: 20_000,
+  coreStopMs: 25_000,
+  /** Processes of core on one machine. */
+  coresMax: 8,
   migrateMs: 120_000,
 
   /** After SIGKILL the kernel needs a moment, not a grace. */

@@ -4,6 +4,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { StackConfig } from './config.ts';
+import { limits } from './limits.ts';
 import { endPostgresIn } from './postgres.ts';
 import { shelterOf } from './postgres-home.ts';
 import { endOrphan } from './processes.ts';
@@ -14,7 +15,8 @@ const lockName = 'start.lock';
 
 /** Ends what a killed run has left running, the front first, so that nothing writes into a database that is going. */
 export async function clearOrphans(config: StackConfig, log: (line: string) => void): Promise<void> {
-  const order = ['edge', 'core', 'kafka', 'valkey', 'postgres'];
+  const cores = Array.from({ length: limits.coresMax }, (_, index) => `core-${index + 1}`);
+  const order = ['edge', 'core', ...cores, 'kafka', 'valkey', 'postgres'];
   for (const name of order) {
     if ((await endOrphan(config.runDir, name)) === 'ended')
       log(`Ended the ${name} that a killed run had left running.`);

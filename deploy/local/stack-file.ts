@@ -23,6 +23,8 @@ export interface StackFile {
   readonly signing_key: string;
   /** `null`: not ours, or not there. */
   readonly pids: Readonly<Record<'core' | 'edge' | 'postgres' | 'kafka' | 'valkey', number | null>>;
+  /** The processes of core, by writer id: the one of `pids`, or the several behind `core_url`. */
+  readonly cores: readonly { readonly writer_id: number; readonly url: string; readonly pid: number | null }[];
 }
 
 export function stackFilePath(dataDir: string): string {

@@ -5,9 +5,10 @@
  * Whatever happens on the way up, `stop()` ends everything that had been started.
  */
 import { join } from 'node:path';
-import type { StackConfig } from './config.ts';
+import { type Balancer, createBalancer } from './balancer.ts';
+import { corePorts, type StackConfig } from './config.ts';
 import { type CoreOptions, coreServer, migrate } from './core.ts';
-import { edgeServer } from './edge.ts';
+import { edgeObjects, edgeServer } from './edge.ts';
 import { AbsentError, messageOf } from './errors.ts';
 import { kafkaServer } from './kafka.ts';
 import { type PortUse, requireFreePorts } from './ports.ts';
@@ -19,7 +20,8 @@ import type { StackFile } from './stack-file.ts';
 import { type Supervision, supervise } from './supervisor.ts';
 import { valkeyServer } from './valkey.ts';
 
-type PartName = keyof StackFile['pids'];
+/** Of several processes of core each is a part. */
+type PartName = keyof StackFile['pids'] | `core-${number}`;
 
 export interface StackParts {
   readonly databaseUrl: string;
@@ -34,6 +36,7 @@ export interface Stack {
   /** Starts every part. A StartError, or the abort of `signal`, ends it early: `stop()` is still the caller's to call. */
   start(): Promise<StackParts>;
   pids(): StackFile['pids'];
+  cores(): StackFile['cores'];
   /** Ends every part in order; bounded. */
   stop(): Promise<void>;
 }
@@ -52,6 +55,8 @@ export function createStack(options: StackOptions): Stack {
   const { config, progress, signal } = options;
   const servers = new Map<PartName, Server>();
   const supervisions = new Map<PartName, Supervision>();
+  /** In front of several processes of core. */
+  let balancer: Balancer | null = null;
 
   /** Starts one part and watches over it from then on. */
   async function up<Part extends Server>(name: PartName, task: Task, part: Part): Promise<Part> {
@@ -123,7 +128,18 @@ export function createStack(options: StackOptions): Stack {
     };
     task.note('migrating the database');
     await migrate(coreOptions);
-    return (await up('core', task, coreServer(coreOptions))).url;
+    if (config.coreCount === 1) return (await up('core', task, coreServer(coreOptions))).url;
+    balancer = createBalancer(config.ports.core, corePorts(config));
+    await balancer.start();
+    task.done(`${localHttp(config.ports.core)} (${config.coreCount} processes behind it)`);
+    await allOrFirstError(
+      corePorts(config).map((port, index) => {
+        const name = coreName(index);
+        const part = coreServer({ ...coreOptions, name, port, writerId: index + 1 });
+        return up(name, progress.task(name), part);
+      }),
+    );
+    return localHttp(config.ports.core);
   }
 
   async function edge(): Promise<string> {
@@ -133,9 +149,7 @@ export function createStack(options: StackOptions): Stack {
       port: config.ports.edge,
       buildDir: join(config.dataDir, 'edge'),
       bindings: edgeBindings(config, options.secrets),
-      durableObjects: [
-        { binding: 'RATE_LIMITER', className: 'RateLimiterObject', uniqueKey: 'local-plus-rate-limiter' },
-      ],
+      durableObjects: edgeObjects,
       log: task.note,
     });
     return (await up('edge', task, part)).url;
@@ -151,27 +165,40 @@ export function createStack(options: StackOptions): Stack {
     pids() {
       const pid = (name: PartName): number | null => servers.get(name)?.pid ?? null;
       return {
-        core: pid('core'),
+        core: pid(config.coreCount === 1 ? 'core' : coreName(0)),
         edge: pid('edge'),
         postgres: pid('postgres'),
         kafka: pid('kafka'),
         valkey: pid('valkey'),
       };
     },
+    cores() {
+      return corePorts(config).map((port, index) => {
+        const name = config.coreCount === 1 ? 'core' : coreName(index);
+        return { writer_id: index + 1, url: localHttp(port), pid: servers.get(name)?.pid ?? null };
+      });
+    },
     async stop() {
       const end = async (name: PartName): Promise<void> => {
         await (supervisions.get(name) ?? servers.get(name))?.stop();
       };
       const errors: unknown[] = [];
-      for (const names of [['edge'], ['core'], ['kafka', 'valkey', 'postgres']] as const) {
+      const cores: readonly PartName[] = ['core', ...corePorts(config).map((_, index) => coreName(index))];
+      const order: readonly (readonly PartName[])[] = [['edge'], cores, ['kafka', 'valkey', 'postgres']];
+      for (const names of order) {
         for (const outcome of await Promise.allSettled(names.map(end))) {
           if (outcome.status === 'rejected') errors.push(outcome.reason);
         }
       }
+      await balancer?.stop();
       if (errors.length > 0)
         throw new AggregateError(errors, `not everything ended: ${errors.map(messageOf).join('; ')}`);
     },
   };
+}
+
+function coreName(index: number): `core-${number}` {
+  return `core-${index + 1}`;
 }
 
 function edgeBindings(config: StackConfig, secrets: Secrets): Record<string, string> {
@@ -185,6 +212,9 @@ function portsOf(config: StackConfig): PortUse[] {
     { port: ports.edge, wantedBy: 'the edge', flag: '--edge-port' },
     { port: ports.core, wantedBy: 'core', flag: '--core-port' },
   ];
+  if (config.coreCount > 1) {
+    for (const port of corePorts(config)) uses.push({ port, wantedBy: 'a process of core', flag: '--core-port' });
+  }
   if (config.databaseUrl === null) uses.push({ port: ports.postgres, wantedBy: 'Postgres', flag: '--postgres-port' });
   if (config.kafkaBrokers === null && config.kafka) {
     uses.push({ port: ports.kafka, wantedBy: 'Kafka', flag: '--kafka-port' });

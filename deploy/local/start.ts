@@ -152,6 +152,7 @@ function stackFile(secrets: Secrets, parts: StackParts, tenant: DemoTenant | nul
     wallet_ids: tenant?.walletIds ?? [],
     signing_key: secrets.signing_key,
     pids: stack.pids(),
+    cores: stack.cores(),
   };
 }
 

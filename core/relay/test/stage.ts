@@ -14,6 +14,7 @@ import {
   type WalletBalanceUpdatedEvent,
 } from '@local-plus/contracts';
 import { type EventProducer, PublishFailure, type TopicMessages } from '../../platform/kafka/index.ts';
+import type { Barrier } from '../barriers.ts';
 import type { Announcement } from '../domain.ts';
 import { type RelayStore, TailFailure } from '../store.ts';
 
@@ -221,6 +222,16 @@ class StageStore implements RelayStore {
     const rows = this.#rowsAfter(cursor).slice(0, rowsMax);
     await this.#travel();
     return rows;
+  }
+
+  async barriers(): Promise<readonly Barrier[]> {
+    await this.#travel();
+    return [];
+  }
+
+  async behind(): Promise<number | null> {
+    await this.#travel();
+    return null;
   }
 
   async close(): Promise<void> {

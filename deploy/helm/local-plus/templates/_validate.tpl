@@ -6,10 +6,6 @@ All findings are reported at once, each with what to do.
 {{- $core := .Values.core -}}
 {{- $findings := list -}}
 
-{{- if gt (int $core.replicas) 1 -}}
-{{- $findings = append $findings (printf "core.replicas is %d, and must be 1 for now: every pod is one writer with an id of its own, all shards of the ledger belong to writer 1, and shards do not move between writers yet. A second pod would have no shard to serve." (int $core.replicas)) -}}
-{{- end -}}
-
 {{- if not (has "api" $core.roles) -}}
 {{- $findings = append $findings "core.roles lacks api: this StatefulSet is what answers requests and holds the ledger's writer. Add api." -}}
 {{- end -}}
