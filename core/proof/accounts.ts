@@ -4,7 +4,6 @@
  *
  * A row that is wrong is named, and then believed: otherwise every later row of its account would be wrong as well.
  */
-import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import {
   type AccountHead,
@@ -19,6 +18,7 @@ import {
   restore,
 } from '@local-plus/actors';
 import { type ProgramAccountRole, programAccount } from '@local-plus/contracts';
+import { sha256Hex } from '../platform/digest/index.ts';
 import type { Findings, Place } from './findings.ts';
 import type { AuditRow } from './rows.ts';
 
@@ -29,7 +29,7 @@ const contraRoles: Readonly<Record<Posting['kind'], readonly ProgramAccountRole[
   hold: ['redeemed'],
   capture: ['redeemed'],
   release: ['redeemed'],
-  reverse: ['issued', 'redeemed', 'adjusted'],
+  reverse: ['issued', 'redeemed', 'adjusted', 'transit'],
   adjust: ['adjusted'],
   expire: ['expired'],
   load: ['issued'],
@@ -138,7 +138,7 @@ export class AccountsAudit {
       return;
     }
     findings.looked('chain');
-    const expected = attempt(() => hash('sha256', chainText(previous, next.row), 'hex'));
+    const expected = attempt(() => sha256Hex(chainText(previous, next.row)));
     if (found !== expected.value) {
       findings.wrong('chain', placeOf(next), 'hash', { expected: expected.value ?? expected.fault, found });
     } else if (next.detail !== detailText(posting.detail)) {

@@ -3,7 +3,7 @@
 export const rules = {
   entries: 'I1 the entries of each transaction sum to zero',
   total: 'I1 all entries sum to zero',
-  transfers: 'I1 what left one account reached the other; transit is empty',
+  transfers: 'I1 what left one account reached the other, came back, or is in transit',
   reversals: 'I1 each reversal undoes what it names, and no more',
   versions: "I2 each account's versions are 1 … n, without gaps",
   balances: 'I2 each balance is the sum of its entries',

@@ -1,21 +1,10 @@
-/**
- * Rows that name other rows: the two sides of a transfer, and a reversal with what it reverses. Looked up by pages, each
- * by the index that the ledger itself uses.
- */
+/** Reversals with what they reverse. Looked up by pages, by the index that the ledger itself uses. */
 import type { AccountState, TransactionKind } from '@local-plus/actors';
 import { decodeTransactionId, type ProgramAccountRole, programAccount, seqOf } from '@local-plus/contracts';
 import type { Database } from '../platform/postgres/index.ts';
 import { placeOf } from './accounts.ts';
 import type { Findings } from './findings.ts';
 import type { AuditRow } from './rows.ts';
-
-/** The other side's key is made of this side's: with a space, so that no client's key can be it. */
-const incomingKey = (fromAccountId: string, key: string): string => `transfer ${fromAccountId} ${key}`;
-
-const otherSidesStatement = `
-select q.n::int as n, t.kind::text as kind, t.amount, t.program_id, t.detail ->> 'partner' as partner
-from unnest($1::uuid[], $2::text[]) with ordinality as q(account_id, key, n),
-  lateral (select * from transactions where account_id = q.account_id and idempotency_key = q.key limit 1) as t`;
 
 const originalsStatement = `
 select q.n::int as n, t.account_id, t.version, t.kind::text as kind, t.amount,
@@ -32,14 +21,6 @@ const reversible: Readonly<Partial<Record<TransactionKind, ProgramAccountRole>>>
   adjust: 'adjusted',
 };
 
-interface OtherSide {
-  readonly n: number;
-  readonly kind: TransactionKind;
-  readonly amount: number;
-  readonly program_id: string;
-  readonly partner: string | null;
-}
-
 interface Original {
   readonly n: number;
   readonly account_id: string;
@@ -55,17 +36,9 @@ interface AskedReversal {
   readonly reversedMax: number | null;
 }
 
-interface AskedTransfer {
-  readonly row: AuditRow;
-  readonly other: { readonly accountId: string; readonly key: string };
-}
-
 export class LinksAudit {
   readonly #database: Pick<Database, 'read'>;
   readonly #findings: Findings;
-  /** What stands on each program's transit account. */
-  readonly #transit = new Map<string, bigint>();
-  #transfers: AskedTransfer[] = [];
   #reversals: AskedReversal[] = [];
 
   constructor(database: Pick<Database, 'read'>, findings: Findings) {
@@ -75,51 +48,16 @@ export class LinksAudit {
 
   /** @param state after the row, where it is known */
   add(row: AuditRow, state: AccountState | null): void {
-    const { kind } = row.row.posting;
-    if (kind === 'transfer_out' || kind === 'transfer_in') this.#addTransfer(row);
-    if (kind === 'reverse') this.#addReversal(row, state);
+    const { kind, detail } = row.row.posting;
+    // What a transfer across lanes brings back is the audit of transfers'.
+    if (kind === 'reverse' && detail?.returns === undefined) this.#addReversal(row, state);
   }
 
   /** Looks up what the rows since the last call name. */
   async settle(): Promise<void> {
-    const [transfers, reversals] = [this.#transfers, this.#reversals];
-    [this.#transfers, this.#reversals] = [[], []];
-    if (transfers.length > 0) await this.#settleTransfers(transfers);
+    const reversals = this.#reversals;
+    this.#reversals = [];
     if (reversals.length > 0) await this.#settleReversals(reversals);
-  }
-
-  /** Only when all rows of the ledger have been added. */
-  checkTransit(): void {
-    for (const [programId, sum] of this.#transit) {
-      if (sum === 0n) continue;
-      this.#findings.wrong('transfers', {}, `the transit account of program ${programId}`, { expected: 0, found: sum });
-    }
-  }
-
-  #addTransfer(row: AuditRow): void {
-    const { facts, posting } = row.row;
-    this.#findings.looked('transfers');
-    const sum = this.#transit.get(facts.programId) ?? 0n;
-    this.#transit.set(facts.programId, sum - BigInt(posting.balanceDelta));
-    const partner = posting.detail?.partner;
-    if (partner === undefined) {
-      this.#findings.wrong('transfers', placeOf(row), `is a ${posting.kind} that does not name the other account`);
-      return;
-    }
-    if (posting.kind === 'transfer_out') {
-      const key = incomingKey(facts.accountId, facts.idempotencyKey);
-      this.#transfers.push({ row, other: { accountId: partner, key } });
-      return;
-    }
-    const prefix = incomingKey(partner, '');
-    if (!facts.idempotencyKey.startsWith(prefix)) {
-      this.#findings.wrong('transfers', placeOf(row), 'its key does not name the other side', {
-        expected: `${prefix}…`,
-        found: facts.idempotencyKey,
-      });
-      return;
-    }
-    this.#transfers.push({ row, other: { accountId: partner, key: facts.idempotencyKey.slice(prefix.length) } });
   }
 
   #addReversal(row: AuditRow, state: AccountState | null): void {
@@ -127,28 +65,6 @@ export class LinksAudit {
     const found = state?.reversals.find(([version]) => version === reverses);
     this.#findings.looked('reversals');
     this.#reversals.push({ row, reversedMax: found?.[1] ?? null });
-  }
-
-  async #settleTransfers(asked: readonly AskedTransfer[]): Promise<void> {
-    const accounts = asked.map(({ other }) => other.accountId);
-    const keys = asked.map(({ other }) => other.key);
-    const found = new Map<number, OtherSide>();
-    for (const side of await this.#database.read<OtherSide>(otherSidesStatement, [accounts, keys])) {
-      found.set(side.n - 1, side);
-    }
-    for (const [index, { row, other }] of asked.entries()) {
-      const side = found.get(index);
-      const { facts, posting } = row.row;
-      const wanted = posting.kind === 'transfer_out' ? 'transfer_in' : 'transfer_out';
-      const expected = `${wanted} ${posting.amount} with ${facts.accountId} in program ${facts.programId}`;
-      const seen =
-        side === undefined
-          ? 'nothing'
-          : `${side.kind} ${side.amount} with ${side.partner} in program ${side.program_id}`;
-      if (seen === expected) continue;
-      const what = `the other side of the ${posting.kind}, on account ${other.accountId}`;
-      this.#findings.wrong('transfers', placeOf(row), what, { expected, found: seen });
-    }
   }
 
   async #settleReversals(asked: readonly AskedReversal[]): Promise<void> {

@@ -122,6 +122,11 @@ export class LedgerRows {
     this.#cut = new Map(newest.map((writer) => [writer.writer_id, writer.position]));
   }
 
+  /** Whether a place in the ledger is inside the cut. */
+  sees(writerId: number, position: number): boolean {
+    return position <= (this.#cut.get(writerId) ?? -1);
+  }
+
   /** In the order of account, version. The next page is read while one is looked at. */
   async *pages(range: RowRange): AsyncGenerator<readonly AuditRow[]> {
     const statement = pageStatement(range);
@@ -140,7 +145,7 @@ export class LedgerRows {
         next = last === undefined || rows.length < this.#pageRows ? null : read(last.account_id, last.version);
         // Whoever asks for no further page does not hear of its failure: nobody needs it.
         next?.catch(() => undefined);
-        yield rows.filter((row) => row.position <= (this.#cut.get(row.writer_id) ?? -1)).map(auditRowFrom);
+        yield rows.filter((row) => this.sees(row.writer_id, row.position)).map(auditRowFrom);
       }
     } finally {
       await next?.catch(() => undefined);

@@ -13,6 +13,7 @@ import { LinksAudit } from './links.ts';
 import type { DayText } from './root.ts';
 import { RootsAudit, readRoots, type StoredRoot } from './roots.ts';
 import { type AuditRow, LedgerRows } from './rows.ts';
+import { TransfersAudit } from './transfers.ts';
 
 export interface AuditOptions {
   readonly database: Pick<Database, 'read'>;
@@ -53,6 +54,7 @@ export async function auditLedger(options: AuditOptions): Promise<Audit> {
   const parts = {
     accounts: new AccountsAudit(findings),
     links: new LinksAudit(database, findings),
+    transfers: new TransfersAudit(database, findings, (writerId, position) => ledger.sees(writerId, position)),
     coverage: new CoverageAudit(database, findings, newestDay),
   };
   const isWhole = accountId === null && since === null;
@@ -65,6 +67,7 @@ export async function auditLedger(options: AuditOptions): Promise<Audit> {
   const rows = counter.count;
   await checkKeys(database, findings, accountId, pageRows);
   await checkStrayCheckpoints(database, findings, accountId, pageRows);
+  await parts.transfers.checkOpenRows(accountId, pageRows);
 
   if (accountId === null) {
     const audit = new RootsAudit({ database, findings, pageRows, progress: (lines) => counter.add(lines) });
@@ -72,7 +75,7 @@ export async function auditLedger(options: AuditOptions): Promise<Audit> {
     if (isWhole) audit.checkCounts(roots, parts.coverage);
   }
   if (isWhole) {
-    parts.links.checkTransit();
+    parts.transfers.checkTransit();
     await checkEntries(database, findings, auditLimits.entriesRows, (more) => counter.add(more));
   }
   return {
@@ -80,19 +83,20 @@ export async function auditLedger(options: AuditOptions): Promise<Audit> {
     first: findings.first(),
     rows,
     newest: accountId === null ? (roots.at(-1) ?? null) : null,
-    notes: notesOf(options, parts.coverage, roots),
+    notes: notesOf(options, parts, roots),
   };
 }
 
 interface Parts {
   readonly accounts: AccountsAudit;
   readonly links: LinksAudit;
+  readonly transfers: TransfersAudit;
   readonly coverage: CoverageAudit;
 }
 
 /** @param ledger where to look up what came before, for an audit that does not begin at version 1 */
 async function auditPage(page: readonly AuditRow[], ledger: LedgerRows | null, parts: Parts): Promise<void> {
-  const { accounts, links, coverage } = parts;
+  const { accounts, links, transfers, coverage } = parts;
   let account = '';
   const begins = page.filter((row) => {
     const isFirst = account === '' ? accounts.isFirstOfAccount(row) : row.row.facts.accountId !== account;
@@ -103,9 +107,11 @@ async function auditPage(page: readonly AuditRow[], ledger: LedgerRows | null, p
   for (const row of page) {
     accounts.add(row, before?.get(row.row.facts.accountId));
     links.add(row, accounts.state);
+    transfers.add(row);
     coverage.add(row);
   }
   await links.settle();
+  await transfers.settle();
   await coverage.settle();
 }
 
@@ -123,10 +129,18 @@ class Counter {
   }
 }
 
-function notesOf({ accountId, since }: AuditOptions, coverage: CoverageAudit, roots: readonly StoredRoot[]): string[] {
+function notesOf(
+  { accountId, since }: AuditOptions,
+  { coverage, transfers }: Parts,
+  roots: readonly StoredRoot[],
+): string[] {
   const notes: string[] = [];
   if (accountId) notes.push('One account only: snapshots, roots and what spans accounts were not recomputed.');
   if (since) notes.push(`What happened before ${since} was believed; sums over all entries were not made.`);
+  if (transfers.open > 0) {
+    const seconds = Math.round(transfers.oldestMs / 1_000);
+    notes.push(`${transfers.open} transfers are on their way between two lanes, the oldest for ${seconds} s.`);
+  }
   if (coverage.late > 0) {
     notes.push(`${coverage.late} rows were committed after their day was closed; the next day's root covers them.`);
   }

@@ -1,19 +1,12 @@
 /** An honest ledger for the tests of proof: the real runtime on a real store, with a calendar that the test turns. */
 import assert from 'node:assert/strict';
-import { hash } from 'node:crypto';
-import {
-  type Command,
-  type LedgerStore,
-  type Original,
-  type Part,
-  type Posted,
-  Runtime,
-  runtimeLimits,
-} from '@local-plus/actors';
+import type { Command, LedgerStore, Original, Part, Posted, Runtime } from '@local-plus/actors';
 import { type AccountId, type IdempotencyKey, type ProgramId, type RequestId, uuidV7 } from '@local-plus/contracts';
+import { sha256Hex128 } from '../../platform/digest/index.ts';
 import { createDatabase, type Database } from '../../platform/postgres/index.ts';
 import { createLog, type Log } from '../../platform/telemetry/index.ts';
 import { systemClock, systemTimer } from '../../platform/time/index.ts';
+import { runtimeOn } from '../../test/runtime.ts';
 import { DayCloser } from '../close.ts';
 import { auditConnection, closingLimits } from '../limits.ts';
 
@@ -29,15 +22,8 @@ export class Stage {
   #keys = 0;
 
   constructor(store: LedgerStore, writerId: number) {
-    this.#runtime = new Runtime({
-      store,
-      clock: { nowMs: () => this.#nowMs, monotonicMs: systemClock.monotonicMs },
-      timer: systemTimer,
-      log: quiet,
-      digest: (text) => hash('sha256', text, 'hex'),
-      writerId,
-      limits: runtimeLimits,
-    });
+    const clock = { nowMs: () => this.#nowMs, monotonicMs: systemClock.monotonicMs };
+    this.#runtime = runtimeOn(store, writerId, { clock });
   }
 
   start(): Promise<void> {
@@ -96,7 +82,7 @@ export class Stage {
         accountId,
         programId,
         idempotencyKey: `key-"${this.#keys}"` as IdempotencyKey,
-        requestHash: hash('sha256', String(this.#keys), 'hex').slice(0, 32),
+        requestHash: sha256Hex128(String(this.#keys)),
         requestId: uuidV7<RequestId>(this.#nowMs),
         traceparent: null,
         reference: note.reference ?? null,

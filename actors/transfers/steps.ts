@@ -1,0 +1,81 @@
+/**
+ * The steps of a transfer, as requests of accounts. Pure; whatever a later step needs stands in the row of the first one.
+ *
+ *     one lane:      transfer_out + transfer_in, one batch
+ *     across lanes:  departure (transfer_out) → arrival (transfer_in) | refused → return (the departure's reversal)
+ *
+ * T1 Every step has a key of its own, made of the client's: sent again, it finds its outcome.
+ * T2 The client's key is the departure's, in either form: whoever brings it again finds which form was decided.
+ */
+import type { AccountId, IdempotencyKey } from '@local-plus/contracts';
+import type { Lot, Original } from '../account/model.ts';
+import type { PostedRow, RequestFacts } from '../ports.ts';
+import type { AccountRequest, Part, Posted } from '../runtime/outcome.ts';
+
+export interface TransferRequest {
+  /** Of the account that gives. The hash covers the other account and the amount. */
+  readonly facts: RequestFacts;
+  readonly to: AccountId;
+  /** 1 … limits.amountMax */
+  readonly amount: number;
+  /** By the monotonic clock. */
+  readonly deadlineMs: number;
+}
+
+/** Keys of ours have spaces, so that they cannot be a client's. */
+export function arrivalKey(from: AccountId, key: IdempotencyKey): IdempotencyKey {
+  return `transfer ${from} ${key}` as IdempotencyKey;
+}
+
+export function returnKey(key: IdempotencyKey): IdempotencyKey {
+  return `return ${key}` as IdempotencyKey;
+}
+
+/** Both sides in one batch, or neither. The lots are carried by whoever decides both. */
+export function wholeOf(request: TransferRequest): AccountRequest {
+  return { ...departureOf(request, false), also: [partOfArrival(request.facts, request.to, request.amount)] };
+}
+
+/** The first side alone; from its commit on the points are in transit. */
+export function departureOf({ facts, to, amount, deadlineMs }: TransferRequest, across = true): AccountRequest {
+  const { programId } = facts;
+  const command = { kind: 'transfer_out', amount, partner: to, programId } as const;
+  return { facts, command: across ? { ...command, across } : command, deadlineMs };
+}
+
+/** Whether the row is a departure: the other side is no part of its batch. */
+export function isDeparture({ posting }: PostedRow): boolean {
+  return posting.kind === 'transfer_out' && posting.detail?.across === true;
+}
+
+/** What is left open by a departure: the other side, with the lots that it took out. */
+export function arrivalOf({ row }: Posted, deadlineMs: number): AccountRequest {
+  const { facts, posting } = row;
+  const { partner, lots } = posting.detail ?? {};
+  if (partner === undefined) throw new TypeError('a departure says where it goes');
+  return { ...partOfArrival(facts, partner, posting.amount, lots?.map(negated)), deadlineMs };
+}
+
+/** What a departure becomes when its arrival was refused. Only then: a stored refusal says that it never arrives. */
+export function returnOf({ row, transactionId }: Posted, deadlineMs: number): AccountRequest {
+  const { facts, posting } = row;
+  const { version, kind, amount, balanceDelta, detail } = posting;
+  const original: Original = { transactionId, version, kind, amount, balanceDelta, detail };
+  return {
+    facts: { ...facts, idempotencyKey: returnKey(facts.idempotencyKey) },
+    command: { kind: 'return', original, programId: facts.programId },
+    deadlineMs,
+  };
+}
+
+function partOfArrival(facts: RequestFacts, to: AccountId, amount: number, lots?: readonly Lot[]): Part {
+  const { accountId: partner, programId, idempotencyKey } = facts;
+  return {
+    facts: { ...facts, accountId: to, idempotencyKey: arrivalKey(partner, idempotencyKey) },
+    command: { kind: 'transfer_in', amount, partner, programId, ...(lots !== undefined && { lots }) },
+  };
+}
+
+function negated([day, change]: Lot): Lot {
+  return [day, -change];
+}

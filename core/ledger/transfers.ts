@@ -1,0 +1,51 @@
+/** Transfers as this process makes them: the process manager of actors/ on the ledger's accounts and tables. */
+import { type Log, TransferSweep, Transfers } from '@local-plus/actors';
+import type { Registry } from 'prom-client';
+import type { Database } from '../platform/postgres/index.ts';
+import { systemClock, systemTimer } from '../platform/time/index.ts';
+import type { AccountRuntime } from './account-runtime.ts';
+import { OpenTransfers } from './open-transfers.ts';
+import { registerTransferMetrics } from './transfers-metrics.ts';
+
+export interface LedgerTransfers extends Pick<Transfers, 'transfer'> {
+  /** Begins to finish what other processes left open. */
+  start(): void;
+  /** Resolves when nothing of the sweep is under way; clients who wait are answered after the try that is. */
+  stop(): Promise<void>;
+}
+
+export function ledgerTransfers(options: {
+  readonly accounts: Pick<AccountRuntime, 'submit' | 'sameOwner'>;
+  readonly database: Pick<Database, 'read' | 'write'>;
+  readonly log: Log;
+  readonly registry: Registry;
+}): LedgerTransfers {
+  const { accounts, log } = options;
+  const open = new OpenTransfers(options.database);
+  const close: OpenTransfers['close'] = (departure) => open.close(departure);
+  const transfers = new Transfers({
+    submit: (request) => accounts.submit(request),
+    sameOwner: (a, b) => accounts.sameOwner(a, b),
+    close,
+    clock: systemClock,
+    timer: systemTimer,
+    log,
+  });
+  const sweep = new TransferSweep({
+    find: (ageMs, transfersMax) => open.find(ageMs, transfersMax),
+    transfers,
+    close,
+    clock: systemClock,
+    timer: systemTimer,
+    log,
+  });
+  registerTransferMetrics(options.registry, transfers, sweep);
+  return {
+    transfer: (request) => transfers.transfer(request),
+    start: () => sweep.start(),
+    stop: () => {
+      transfers.stop();
+      return sweep.stop();
+    },
+  };
+}
