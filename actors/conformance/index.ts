@@ -1,14 +1,16 @@
 /**
  * What every ledger store must do. One suite; each adapter runs it:
  *
- *     ledgerStoreConformance('memory', async () => ({ connect: () => ledger.connect(), due, close }))
+ *     ledgerStoreConformance('memory', async () => ({ connect: () => ledger.connect(), due, … close }))
  *
  * A fixture's connections share one database, so that a writer and its successor can meet.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { decodeTransactionId, type IdempotencyKey, limits } from '@local-plus/contracts';
-import { type DueAccount, type LedgerStore, StoreFailure } from '../ports.ts';
+import { type DueAccount, type LedgerStore, type PostedRow, StoreFailure } from '../ports.ts';
+import type { OpenTransfer } from '../transfers/sweep.ts';
+import { departureCases } from './departures.ts';
 import { recordCases } from './records.ts';
 import { batchOf, facts, newAccountId, posted, refused } from './rows.ts';
 
@@ -18,6 +20,9 @@ export interface StoreFixture {
   connect(): LedgerStore;
   /** What the sweep asks: accounts that have something due at `nowMs`, the longest due first. */
   due(nowMs: number, accountsMax: number): Promise<readonly DueAccount[]>;
+  /** What the sweep of transfers asks: departures that are open, the oldest first. */
+  openTransfers(transfersMax: number): Promise<readonly OpenTransfer[]>;
+  closeTransfer(departure: PostedRow): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -217,6 +222,8 @@ export function ledgerStoreConformance(name: string, open: () => Promise<StoreFi
       assert.ok(after.keys.every((found) => found?.type === 'posted'));
       assert.ok(after.accounts.every((record) => record !== null && record.tail.length === 0));
     });
+
+    departureCases(() => ({ store, fixture, claimed }));
 
     recordCases(() => ({ store, due: (nowMs, accountsMax) => fixture.due(nowMs, accountsMax), claimed }));
 

@@ -55,6 +55,11 @@ export function recordCases(opened: () => Opened): void {
       reason: `"quoted", \\ back {slash} — ünï 🎁 NULL`,
       partner: newAccountId(),
       due: true,
+      rules: newAccountId(),
+      counters: [
+        ['a-rule.1/day', 1_700_000_600_000, 7],
+        ['purchases', Number.MAX_SAFE_INTEGER, 1],
+      ],
     };
     const reversalOf = uuidV7<TransactionId>(1_700_000_000_000);
     const rows = [

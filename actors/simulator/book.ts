@@ -5,6 +5,7 @@
 import { type AccountId, programAccount } from '@local-plus/contracts';
 import type { AccountState, Command, Posting } from '../account/model.ts';
 import type { RefusedRow, StoredOutcome, StoredTransaction } from '../ports.ts';
+import { programId } from './operations.ts';
 import { type Account, type Expected, expected, type HeldPoints, whyNot } from './rules.ts';
 
 const DAY_MS = 86_400_000;
@@ -18,6 +19,14 @@ interface Snapshot {
   readonly lots: number;
   readonly holds: number;
 }
+
+const contraAccounts = {
+  issued: programAccount(programId, 'issued'),
+  redeemed: programAccount(programId, 'redeemed'),
+  expired: programAccount(programId, 'expired'),
+  adjusted: programAccount(programId, 'adjusted'),
+  transit: programAccount(programId, 'transit'),
+} as const;
 
 const opened: Snapshot = { balance: 0, held: 0, frozen: false, owed: 0, lots: 0, holds: 0 };
 
@@ -109,16 +118,16 @@ export class Book implements Account {
 
   /** I1, I2. */
   #compare(should: Expected, { posting, facts }: StoredTransaction): string | null {
-    const pairs: readonly (readonly [string, unknown, unknown])[] = [
-      ['kind', posting.kind, should.kind],
-      ['amount', posting.amount, should.amount],
-      ['delta', posting.balanceDelta, should.delta],
-      ['contra account', posting.contraAccountId, programAccount(facts.programId, should.contra)],
-      ['balance after', posting.balanceAfter, this.balance + should.delta],
-      ['held after', posting.heldAfter, this.held + should.heldDelta],
-      ['debt', owedChange(posting), should.owed],
-    ];
-    for (const [what, is, must] of pairs) if (is !== must) return `${what} is ${is}, must be ${must}`;
+    const wrong =
+      differs('kind', posting.kind, should.kind) ??
+      differs('amount', posting.amount, should.amount) ??
+      differs('delta', posting.balanceDelta, should.delta) ??
+      differs('program', facts.programId, programId) ??
+      differs('contra account', posting.contraAccountId, contraAccounts[should.contra]) ??
+      differs('balance after', posting.balanceAfter, this.balance + should.delta) ??
+      differs('held after', posting.heldAfter, this.held + should.heldDelta) ??
+      differs('debt', owedChange(posting), should.owed);
+    if (wrong !== null) return wrong;
     const available = posting.balanceAfter - posting.heldAfter;
     const fell = available < 0 && available < this.balance - this.held;
     return fell && posting.kind !== 'reverse' ? `available fell to ${available}` : null;
@@ -162,6 +171,10 @@ export class Book implements Account {
     hold.amount += heldAfter - this.held;
     if (hold.amount === 0) this.holds.delete(detail?.hold ?? 0);
   }
+}
+
+function differs(what: string, is: unknown, must: unknown): string | null {
+  return is === must ? null : `${what} is ${is}, must be ${must}`;
 }
 
 function owedChange({ kind, detail }: Posting): number {

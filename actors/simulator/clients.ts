@@ -7,12 +7,12 @@ import type { AccountState } from '../account/model.ts';
 import type { RequestFacts } from '../ports.ts';
 import type { AccountRequest, Outcome } from '../runtime/outcome.ts';
 import type { Answers } from './answers.ts';
-import { turns } from './clockwork.ts';
-import { Commands, type Parts, programId } from './commands.ts';
+import type { Happening } from './clockwork.ts';
+import { Commands, type Parts } from './commands.ts';
 import type { Core } from './core.ts';
 import { POISON } from './database.ts';
 import type { Judge } from './judge.ts';
-import type { Attempt, Operation, Wanted } from './operations.ts';
+import { type Attempt, type Operation, programId, type Wanted } from './operations.ts';
 import { type FaultKind, PAUSE_GAPS } from './plan.ts';
 import { Random } from './random.ts';
 import type { World } from './world.ts';
@@ -150,14 +150,7 @@ export class Clients {
       this.#askAgain(operation);
     });
     world.clockwork.after(this.#latencyMs(), () => {
-      core.deliver(() =>
-        this.#arrive(operation, core, budgetMs, (outcome) => {
-          if (patience.run === null || this.#befalls('response lost')) return;
-          // The way back is part of the pause before whatever the client does next.
-          patience.run = null;
-          this.#hear(operation, outcome);
-        }),
-      );
+      core.deliver(() => this.#arrive(operation, core, budgetMs, patience));
     });
   }
 
@@ -166,21 +159,28 @@ export class Clients {
     return isHurried ? this.#random.between(0, HURRY_MS_MAX) : this.#random.between(200, DEADLINE_MS_MAX);
   }
 
-  #arrive(operation: Operation, core: Core, budgetMs: number, answer: (outcome: Outcome) => void): void {
-    const { world, judge, answers } = this.#ports;
+  #arrive(operation: Operation, core: Core, budgetMs: number, patience: Happening): void {
+    const { world, judge } = this.#ports;
     const requestId = idOf<RequestId>('c', ++this.#requestsTotal);
     const deadlineMs = world.nowMs + budgetMs;
     const attempt: Attempt = { operation, requestId, core, deadlineMs, outcome: null };
     judge.asked(attempt);
     if (world.isTraced) world.tell(core.name, `is asked for ${labelOf(operation)}, within ${budgetMs} ms`);
-    core.runtime.post(requestOf(attempt), (outcome) => {
-      // A process that is gone says nothing.
-      if (!core.isAlive) return;
-      if (world.isTraced) world.tell(core.name, `answers operation ${operation.number}: ${outcomeText(outcome)}`);
-      world.mix(outcome.type.length * 1_000_003 + operation.number);
-      answers.answered(attempt, outcome);
-      answer(outcome);
-    });
+    core.runtime.post(requestOf(attempt), (outcome) => this.#answered(attempt, outcome, patience));
+  }
+
+  #answered(attempt: Attempt, outcome: Outcome, patience: Happening): void {
+    const { world, answers } = this.#ports;
+    const { operation, core } = attempt;
+    // A process that is gone says nothing.
+    if (!core.isAlive) return;
+    if (world.isTraced) world.tell(core.name, `answers operation ${operation.number}: ${outcomeText(outcome)}`);
+    world.mix(outcome.type.length * 1_000_003 + operation.number);
+    answers.answered(attempt, outcome);
+    if (patience.run === null || this.#befalls('response lost')) return;
+    // The way back is part of the pause before whatever the client does next.
+    patience.run = null;
+    this.#hear(operation, outcome);
   }
 
   #hear(operation: Operation, outcome: Outcome): void {
@@ -219,41 +219,45 @@ export class Clients {
     const core = this.#core();
     if (core === null) return;
     const accountId = this.#random.pick(this.#random.chance(0.5) ? this.accounts : this.#bystanders);
-    core.deliver(() => void this.read(core, accountId));
+    core.deliver(() => this.read(core, accountId));
   }
 
-  /** Resolves to what was shown. */
-  async read(core: Core, accountId: AccountId): Promise<AccountState | null> {
+  /** @param shown called with the version that was shown; never, when nothing was */
+  read(core: Core, accountId: AccountId, shown: (version: number) => void = () => undefined): void {
     const { answers, world } = this.#ports;
-    world.clockwork.stir(turns.process);
     const start = answers.startRead(core, accountId);
+    const show = (state: AccountState | null): void => {
+      if (state === null || !core.isAlive) return;
+      if (world.isTraced)
+        world.tell(core.name, `shows version ${state.version} of ${accountId.slice(-3)}: ${state.balance}`);
+      answers.endRead(start, state);
+      shown(state.version);
+    };
     const answer = core.runtime.read(accountId);
-    const state = answer instanceof Promise ? await answer : answer;
-    if (state === null || !core.isAlive) return null;
-    if (world.isTraced)
-      world.tell(core.name, `shows version ${state.version} of ${accountId.slice(-3)}: ${state.balance}`);
-    answers.endRead(start, state);
-    return state;
+    if (answer instanceof Promise) void answer.then(show);
+    else show(answer);
   }
 }
 
 function requestOf({ operation, requestId, deadlineMs }: Attempt): AccountRequest {
-  const reference = operation.isPoison ? POISON : null;
-  const [first, ...also] = operation.parts.map(({ accountId, key, command }) => {
-    const facts: RequestFacts = {
-      accountId,
-      programId,
-      idempotencyKey: key,
-      requestHash: operation.requestHash,
-      requestId,
-      traceparent: null,
-      reference,
-      metadata: null,
-    };
-    return { facts, command };
-  });
-  if (first === undefined) throw new Error('an operation has a part');
-  return also.length === 0 ? { ...first, deadlineMs } : { ...first, deadlineMs, also };
+  const [first, ...also] = operation.parts;
+  const request = { facts: factsOf(operation, first, requestId), command: first.command, deadlineMs };
+  if (also.length === 0) return request;
+  const parts = also.map((part) => ({ facts: factsOf(operation, part, requestId), command: part.command }));
+  return { ...request, also: parts };
+}
+
+function factsOf({ requestHash, isPoison }: Operation, { accountId, key }: Wanted, requestId: RequestId): RequestFacts {
+  return {
+    accountId,
+    programId,
+    idempotencyKey: key,
+    requestHash,
+    requestId,
+    traceparent: null,
+    reference: isPoison ? POISON : null,
+    metadata: null,
+  };
 }
 
 /** What is asked under the sweep's key is always the same. */

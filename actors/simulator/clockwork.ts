@@ -2,6 +2,9 @@
  * Virtual time: what is to happen, in the order of time, and of arrangement where times are equal. No real clock, no real
  * timer: a second of a history lasts as long as its events take.
  *
+ * What happens within the next two seconds stands on a wheel with a place for each millisecond: arranging costs the same
+ * however much there is, and there is a lot.
+ *
  * The runtime goes on in microtasks. Whatever settles a promise *stirs* the clockwork, which then yields as many turns as
  * the longest chain of continuations behind it has links; a test holds that against a drain that waits for the event
  * loop. Were it too few, a history would still be possible and repeatable: a process that is slow by an event.
@@ -9,15 +12,20 @@
 
 export interface Happening {
   readonly atMs: number;
-  readonly order: number;
   /** null: called off. */
   run: (() => void) | null;
+  /** The one after it, of the same millisecond. */
+  next: Happening | null;
 }
 
-/** How deep the continuations are: of a statement's execution, and of whatever reaches a process. */
-export const turns = { execution: 2, process: 5 } as const;
+/** How much time a revolution of the wheel is: most of what is arranged happens within it. */
+const REVOLUTION_MS = 2_048;
 
-/** Another way of waiting until everything has gone on, for the test of {@link turns}. */
+/** Its first continuation runs in a turn; so what awaits it after two more yields three turns. */
+const now = Promise.resolve();
+const nothing = (): void => undefined;
+
+/** Another way of waiting until everything has gone on, for the test that three turns are enough. */
 export type Drain = () => Promise<void>;
 
 export class Clockwork {
@@ -25,73 +33,91 @@ export class Clockwork {
   nowMs = 0;
   happenings = 0;
   readonly #drain: Drain | null;
-  readonly #heap: Happening[] = [];
-  #arranged = 0;
-  #stirred = 0;
+  /** The wheel: for each millisecond of its revolution, what is to happen then, in the order of arrangement. */
+  readonly #first = new Array<Happening | null>(REVOLUTION_MS).fill(null);
+  readonly #last = new Array<Happening | null>(REVOLUTION_MS).fill(null);
+  /** When its revolution began. */
+  #beginMs = 0;
+  /** Nothing on it is to happen before. */
+  #cursorMs = 0;
+  #onWheel = 0;
+  /** What is to happen in a later revolution, in the order of arrangement. */
+  #later: Happening[] = [];
+  #isStirred = false;
 
   constructor(drain: Drain | null) {
     this.#drain = drain;
   }
 
   after(delayMs: number, run: () => void): Happening {
-    const happening = { atMs: this.nowMs + Math.max(0, Math.round(delayMs)), order: this.#arranged++, run };
-    this.#push(happening);
+    const happening = { atMs: this.nowMs + Math.max(0, Math.round(delayMs)), run, next: null };
+    if (happening.atMs < this.#beginMs + REVOLUTION_MS) this.#put(happening);
+    else this.#later.push(happening);
     return happening;
   }
 
   /** What happens now settles promises: their continuations run before anything else happens. */
-  stir(count: number): void {
-    if (count > this.#stirred) this.#stirred = count;
+  stir(): void {
+    this.#isStirred = true;
   }
 
   /** Lets things happen until `isOver` says so, nothing is left to happen, or it is `untilMs`. */
   async run(untilMs: number, isOver: () => boolean): Promise<void> {
     while (!isOver()) {
-      const first = this.#heap[0];
-      if (first === undefined || first.atMs > untilMs) return;
-      this.#pop();
-      if (first.run === null) continue;
-      this.nowMs = first.atMs;
+      const happening = this.#take(untilMs);
+      if (happening === null) return;
+      if (happening.run === null) continue;
+      this.nowMs = happening.atMs;
       this.happenings++;
-      first.run();
-      if (this.#stirred === 0) continue;
-      const count = this.#stirred;
-      this.#stirred = 0;
+      happening.run();
+      if (!this.#isStirred) continue;
+      this.#isStirred = false;
       if (this.#drain !== null) await this.#drain();
-      else for (let turn = 0; turn < count; turn++) await null;
+      else await now.then(nothing).then(nothing);
     }
   }
 
-  #push(happening: Happening): void {
-    const heap = this.#heap;
-    let place = heap.length;
-    heap.push(happening);
-    while (place > 0) {
-      const parent = (place - 1) >> 1;
-      if (!isBefore(happening, heap[parent] as Happening)) break;
-      heap[place] = heap[parent] as Happening;
-      place = parent;
-    }
-    heap[place] = happening;
+  #put(happening: Happening): void {
+    const place = happening.atMs - this.#beginMs;
+    const last = this.#last[place] as Happening | null;
+    if (last === null) this.#first[place] = happening;
+    else last.next = happening;
+    this.#last[place] = happening;
+    this.#onWheel++;
+    if (happening.atMs < this.#cursorMs) this.#cursorMs = happening.atMs;
   }
 
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop() as Happening;
-    if (heap.length === 0) return;
-    let place = 0;
-    for (;;) {
-      let child = 2 * place + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1] as Happening, heap[child] as Happening)) child++;
-      if (!isBefore(heap[child] as Happening, last)) break;
-      heap[place] = heap[child] as Happening;
-      place = child;
-    }
-    heap[place] = last;
+  /** The next one, taken off the wheel; null: there is none until then. */
+  #take(untilMs: number): Happening | null {
+    if (this.#onWheel === 0 && !this.#revolve(untilMs)) return null;
+    let place = this.#cursorMs - this.#beginMs;
+    let first = this.#first[place] as Happening | null;
+    while (first === null) first = this.#first[++place] as Happening | null;
+    this.#cursorMs = first.atMs;
+    if (first.atMs > untilMs) return null;
+    this.#first[place] = first.next;
+    if (first.next === null) this.#last[place] = null;
+    this.#onWheel--;
+    return first;
   }
-}
 
-function isBefore(one: Happening, other: Happening): boolean {
-  return one.atMs < other.atMs || (one.atMs === other.atMs && one.order < other.order);
+  /** To the revolution that begins with the first of what comes later; false: there is nothing until then. */
+  #revolve(untilMs: number): boolean {
+    const later = this.#later.filter(({ run }) => run !== null);
+    this.#later = [];
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const { atMs } of later) firstMs = Math.min(firstMs, atMs);
+    if (later.length === 0 || firstMs > untilMs) {
+      this.#later = later;
+      return false;
+    }
+    // It is taken next: a revolution begins with the present, so nothing can be arranged before it.
+    this.#beginMs = firstMs;
+    this.#cursorMs = firstMs;
+    for (const happening of later) {
+      if (happening.atMs < firstMs + REVOLUTION_MS) this.#put(happening);
+      else this.#later.push(happening);
+    }
+    return true;
+  }
 }

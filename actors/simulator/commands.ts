@@ -1,12 +1,10 @@
 /** What clients want: an operation drawn at random, from what its clients can know of the accounts. */
-import type { AccountId, ProgramId } from '@local-plus/contracts';
+import type { AccountId } from '@local-plus/contracts';
 import type { Command, ExpiryRule, Original, ReversalPolicy } from '../account/model.ts';
 import type { Book } from './book.ts';
-import type { Wanted } from './operations.ts';
+import { programId, type Wanted } from './operations.ts';
 import type { OperationKind, Plan } from './plan.ts';
 import type { Random } from './random.ts';
-
-export const programId = '01890000-0000-7000-8000-000000000000' as ProgramId;
 
 type Key = Wanted['key'];
 

@@ -4,7 +4,6 @@
  */
 import type { CommittedBatch, LedgerStore, Log } from '../ports.ts';
 import { Runtime } from '../runtime/runtime.ts';
-import { turns } from './clockwork.ts';
 import type { World } from './world.ts';
 
 export const WRITER_ID = 1;
@@ -81,7 +80,7 @@ export class Core {
 
   /** `stop` waits by timers. */
   #wake(run: () => void): void {
-    this.#world.clockwork.stir(turns.process);
+    this.#world.clockwork.stir();
     this.deliver(run);
   }
 
@@ -93,7 +92,7 @@ export class Core {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#world.clockwork.stir(turns.process);
+    this.#world.clockwork.stir();
     const backlog = this.#backlog;
     this.#backlog = [];
     for (const run of backlog) this.deliver(run);

@@ -1,14 +1,20 @@
 /** The ledger in memory behind the wires, as each core process sees it; the judge watches every statement's execution. */
-import { type Batch, type LedgerStore, StoreFailure } from '../ports.ts';
+import { type Batch, type Findings, type LedgerStore, type LookUps, StoreFailure } from '../ports.ts';
 import { MemoryLedger } from '../stores/memory.ts';
 import type { Core } from './core.ts';
 import type { Judge } from './judge.ts';
 import { Random } from './random.ts';
-import type { Wires } from './wires.ts';
+import type { Execute, Wires } from './wires.ts';
 import type { World } from './world.ts';
 
 /** In a reference: no text of the tables can hold it. */
 export const POISON = '\0';
+
+const refusals = {
+  lookUp: new StoreFailure('refused', 'look-up refused'),
+  oversize: new StoreFailure('refused', 'more rows than this server takes'),
+  poison: new StoreFailure('refused', 'NUL in a text'),
+} as const;
 
 export class Database {
   readonly ledger = new MemoryLedger();
@@ -25,57 +31,53 @@ export class Database {
   }
 
   storeOf(core: Core): LedgerStore {
-    const tables = this.ledger.connect();
-    const send = <Reply>(name: string, execute: (isGhost: boolean) => Promise<Reply>) =>
-      this.#wires.send(core, 'writes', { name, execute }) as Promise<Reply>;
+    const { ledger } = this;
+    const send = <Value>(name: string, execute: Execute<Value>) => this.#wires.send(core, 'writes', name, execute);
     return {
       claim: (writerId) =>
-        send('claim', async () => {
-          const position = await tables.claim(writerId);
+        send('claim', () => {
+          const position = ledger.claim(writerId);
           this.#judge.claimed(core, position);
           return position;
         }),
       raise: (writerId, heldEpoch) =>
-        send(`raise of epoch ${heldEpoch}`, async () => {
-          const position = await tables.raise(writerId, heldEpoch);
+        send(`raise of epoch ${heldEpoch}`, () => {
+          const position = ledger.raise(writerId, heldEpoch);
           this.#judge.raised(core, heldEpoch, position);
           return position;
         }),
-      position: (writerId) => send('position', () => tables.position(writerId)),
+      position: (writerId) => send('position', () => ledger.position(writerId)),
       commit: (batch) => {
         this.#judge.sent(core, batch);
-        return send(this.#nameOf(batch), (isGhost) => this.#commit(core, tables, batch, isGhost));
+        return send(this.#nameOf(batch), (isGhost) => this.#commit(core, batch, isGhost));
       },
-      lookUp: (lookUps) => {
-        const execute = () => this.#lookUp(tables, lookUps);
-        return this.#wires.send(core, 'reads', { name: 'look-up', execute }) as ReturnType<LedgerStore['lookUp']>;
-      },
+      lookUp: (lookUps) => this.#wires.send(core, 'reads', 'look-up', () => this.#lookUp(lookUps)),
       reset: (kind) => this.#wires.reset(core, kind),
     };
   }
 
-  async #lookUp(tables: LedgerStore, lookUps: Parameters<LedgerStore['lookUp']>[0]): ReturnType<LedgerStore['lookUp']> {
+  #lookUp(lookUps: LookUps): Findings {
     const { faultsAreOn, plan } = this.#world;
     if (faultsAreOn && this.#random.chance(plan.faults['look-up refused'])) {
       this.#world.meet('look-up refused');
-      throw new StoreFailure('refused', 'look-up refused');
+      throw refusals.lookUp;
     }
-    const findings = await tables.lookUp(lookUps);
+    const findings = this.ledger.lookUp(lookUps);
     for (const record of findings.accounts) this.#judge.restored(record);
     return findings;
   }
 
   /** What is wrong with the statement itself is found before the fence is looked at, or after: both exist. */
-  async #commit(core: Core, tables: LedgerStore, batch: Batch, isGhost: boolean): Promise<boolean> {
+  #commit(core: Core, batch: Batch, isGhost: boolean): boolean {
     const { faults, poisonBeforeFence } = this.#world.plan;
     const isPoisoned = batch.posted.some(isPoison) || batch.refused.some(isPoison);
     const isOversize = faults.oversize > 0 && batch.posted.length + batch.refused.length > faults.oversize;
     if (isPoisoned) this.#world.meet('poison');
     if (isOversize) this.#world.meet('oversize');
     try {
-      if (isOversize) throw new StoreFailure('refused', 'more rows than this server takes');
-      if (isPoisoned && poisonBeforeFence) throw new StoreFailure('refused', 'NUL in a text');
-      const applied = await tables.commit(batch);
+      if (isOversize) throw refusals.oversize;
+      if (isPoisoned && poisonBeforeFence) throw refusals.poison;
+      const applied = this.ledger.commit(batch);
       if (applied && isGhost) this.#world.meet('ghost applied');
       this.#judge.committed(core, batch, applied);
       return applied;

@@ -227,8 +227,8 @@ class History {
         this.#world.violate('I3', `the ledger has ${rows.length} rows of ${book.accountId}, the book ${book.version}`);
       }
       let shown: number | null = null;
-      void this.#clients.read(owner, book.accountId).then((state) => {
-        shown = state?.version ?? null;
+      this.#clients.read(owner, book.accountId, (version) => {
+        shown = version;
       });
       const untilMs = this.#world.nowMs + AFTERMATH_MS;
       await this.#world.clockwork.run(untilMs, () => this.#isBroken || shown !== null);

@@ -6,11 +6,18 @@
  * not happen; I7 at every commit; I5, as far as the runtime goes, at every announcement. What the processes answer
  * and show is looked at in answers.ts.
  */
-import { hash } from 'node:crypto';
 import { type AccountId, type RequestId, transactionId } from '@local-plus/contracts';
 import { chainText } from '../account/chain.ts';
 import type { AccountRecord, Command } from '../account/model.ts';
-import type { Batch, CommittedBatch, PostedRow, RefusedRow, StoredOutcome, StoredTransaction } from '../ports.ts';
+import type {
+  Batch,
+  CommittedBatch,
+  PostedRow,
+  RefusedRow,
+  RequestFacts,
+  StoredOutcome,
+  StoredTransaction,
+} from '../ports.ts';
 import { Book } from './book.ts';
 import { type Core, WRITER_ID } from './core.ts';
 import type { Attempt } from './operations.ts';
@@ -22,8 +29,9 @@ export class Judge {
   readonly #attempts: Attempt[] = [];
   readonly #batches: Batch[] = [];
   readonly #sent = new Set<Batch>();
-  /** What each link was made of. */
-  readonly #digested = new Map<string, string>();
+  /** Of each text that a link was made of, the link; and by the link's number, the text. */
+  readonly #links = new Map<string, string>();
+  readonly #texts: string[] = [];
   readonly #sentLast = new Map<Core, Batch>();
   /** The batch that each core announced last; absent: none since its claim. */
   readonly #announced = new Map<Core, number>();
@@ -66,10 +74,16 @@ export class Judge {
     return this.#books.values();
   }
 
-  /** The processes' digest, SHA-256; what it was asked for is kept, to be looked at without making it again. */
+  /**
+   * The processes' digest: texts are numbered as they come, so that equal texts have equal links and others never:
+   * what SHA-256 tells apart, this does too. The links are short, because each is part of the next one's text.
+   */
   digest(text: string): string {
-    const link = hash('sha256', text, 'hex');
-    this.#digested.set(link, text);
+    let link = this.#links.get(text);
+    if (link === undefined) {
+      link = String(this.#texts.push(text) - 1);
+      this.#links.set(text, link);
+    }
     return link;
   }
 
@@ -131,13 +145,16 @@ export class Judge {
     if (this.#sent.has(batch)) return;
     this.#sent.add(batch);
     this.#sentLast.set(core, batch);
-    if (this.isReigning(core) && batch.batch > this.#batches.length + 1) this.#world.meet('two batches in the air');
-    for (const { facts } of [...batch.posted, ...batch.refused]) {
-      const attempt = this.#attemptOf(facts.requestId);
-      if (attempt === undefined) this.#world.violate('I3', `${core.name} sends what nobody asked for`);
-      else if (attempt.deadlineMs <= this.#world.nowMs) {
-        this.#world.violate('I3', `operation ${attempt.operation.number} is decided after its deadline`);
-      }
+    if (batch.batch > this.#batches.length + 1 && this.isReigning(core)) this.#world.meet('two batches in the air');
+    for (const { facts } of batch.posted) this.#inTime(core, facts);
+    for (const { facts } of batch.refused) this.#inTime(core, facts);
+  }
+
+  #inTime(core: Core, { requestId }: RequestFacts): void {
+    const attempt = this.#attemptOf(requestId);
+    if (attempt === undefined) this.#world.violate('I3', `${core.name} sends what nobody asked for`);
+    else if (attempt.deadlineMs <= this.#world.nowMs) {
+      this.#world.violate('I3', `operation ${attempt.operation.number} is decided after its deadline`);
     }
   }
 
@@ -194,11 +211,14 @@ export class Judge {
 
   /** The batch is on disk: its rows go into the books, its refusals are looked at in the state that they name. */
   #enter(batch: Batch): void {
-    const refusals = new Set(batch.refused);
-    for (const row of refusals) if (this.#refusalFits(row)) refusals.delete(row);
-    for (const [place, row] of batch.posted.entries()) {
-      this.#post(row, batch.batch, place);
-      for (const refusal of refusals) if (this.#refusalFits(refusal)) refusals.delete(refusal);
+    let refusals = batch.refused;
+    const lookAtRefusals = (): void => {
+      if (refusals.length > 0) refusals = refusals.filter((row) => !this.#refusalFits(row));
+    };
+    lookAtRefusals();
+    for (let place = 0; place < batch.posted.length; place++) {
+      this.#post(batch.posted[place] as PostedRow, batch.batch, place);
+      lookAtRefusals();
     }
     for (const row of refusals) {
       this.#world.violate(
@@ -220,7 +240,7 @@ export class Judge {
     const text = chainText(book.rows.at(-1)?.hash ?? null, row);
     const wrong =
       book.post(stored, command) ??
-      (this.#digested.get(row.hash ?? '') === text ? null : 'its link is not of the chain');
+      (this.#texts[Number(row.hash ?? Number.NaN)] === text ? null : 'its link is not of the chain');
     if (wrong !== null) {
       this.#world.violate('I2', `version ${posting.version} (${posting.kind}) of ${facts.accountId}: ${wrong}`);
     }

@@ -15,14 +15,23 @@ export interface Verdict {
 }
 
 /** @param mutation null: the copy as it is */
-export async function runMutant(mutation: Mutation | null, seeds: number): Promise<Verdict> {
+export function runMutant(mutation: Mutation | null, seeds: number): Promise<Verdict> {
+  return runInMutant(mutation, ['actors/simulator/run.ts', '--seeds', String(seeds), '--no-shrink']);
+}
+
+/** @param args of Node: a file of the copy, and its own */
+export async function runInMutant(
+  mutation: Mutation | null,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = {},
+): Promise<Verdict> {
   const dir = await mkdtemp(join(tmpdir(), 'local-plus-mutant-'));
   try {
     await cp(actorsDir, join(dir, 'actors'), { recursive: true });
     await cp(join(repositoryDir, 'package.json'), join(dir, 'package.json'));
     await symlink(join(repositoryDir, 'node_modules'), join(dir, 'node_modules'));
     if (mutation !== null) await mutate(join(dir, 'actors', mutation.file), mutation);
-    return await run(dir, ['--seeds', String(seeds), '--no-shrink']);
+    return await run(dir, args, env);
   } finally {
     await rm(dir, { recursive: true });
   }
@@ -36,9 +45,13 @@ async function mutate(path: string, { name, file, find, replace }: Mutation): Pr
   await writeFile(path, parts.join(replace));
 }
 
-function run(dir: string, args: readonly string[]): Promise<Verdict> {
+function run(
+  dir: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Verdict> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['actors/simulator/run.ts', ...args], { cwd: dir });
+    const child = spawn(process.execPath, args, { cwd: dir, env: { ...process.env, ...env } });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {

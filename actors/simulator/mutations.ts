@@ -200,8 +200,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'I7: a claim does not raise the epoch',
     file: memory,
-    find: 'claim: async (writerId) => this.#claim(writerId),',
-    replace:
-      'claim: async (writerId) => (this.#position(writerId).epoch > 0 ? this.#position(writerId) : this.#claim(writerId)),',
+    find: 'return this.#raised(writerId);\n',
+    replace: 'return this.position(writerId).epoch > 0 ? this.position(writerId) : this.#raised(writerId);\n',
   },
 ];

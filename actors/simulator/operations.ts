@@ -1,9 +1,12 @@
 /** What a client wants, and each time that it asked for it. */
-import type { AccountId, RequestId } from '@local-plus/contracts';
+import type { AccountId, ProgramId, RequestId } from '@local-plus/contracts';
 import type { Command } from '../account/model.ts';
 import type { RequestFacts } from '../ports.ts';
 import type { Outcome } from '../runtime/outcome.ts';
 import type { Core } from './core.ts';
+
+/** All accounts are of one program. */
+export const programId = '01890000-0000-7000-8000-000000000000' as ProgramId;
 
 /** One part of an operation: which command, on which account, under which key. */
 export interface Wanted {

@@ -41,7 +41,7 @@ type Reversal = Extract<Command, { kind: 'reverse' }>;
 type Capture = Extract<Command, { kind: 'capture' }>;
 
 /** What a frozen account still does. */
-const thawed = new Set<Command['kind']>(['adjust', 'release', 'reverse', 'due', 'unfreeze']);
+const thawed = new Set<Command['kind']>(['adjust', 'release', 'reverse', 'return', 'due', 'unfreeze']);
 const cameIn = new Set<TransactionKind>(['earn', 'load']);
 const reversible = new Set<TransactionKind>(['earn', 'load', 'burn', 'redeem', 'capture', 'adjust']);
 
@@ -53,6 +53,8 @@ export function whyNot(account: Account, command: Command, atMs: number): Refusa
     case 'load':
     case 'transfer_in':
       return whyNotIn(account, command.amount);
+    case 'purchase':
+      throw new RangeError('clients of a history make no purchases');
     case 'burn':
     case 'redeem':
     case 'transfer_out':
@@ -67,6 +69,7 @@ export function whyNot(account: Account, command: Command, atMs: number): Refusa
     case 'reverse':
       return whyNotReverse(account, command, atMs);
     case 'freeze':
+    case 'return':
       return null;
     case 'unfreeze':
       return account.frozen ? null : 'account_not_frozen';
@@ -108,6 +111,8 @@ export function expected(account: Account, command: Command, atMs: number): Expe
       const paid = Math.min(command.amount, account.owed);
       return { ...moves(kind, command.amount, command.amount - paid, 'issued'), owed: -paid };
     }
+    case 'purchase':
+      throw new RangeError('clients of a history make no purchases');
     case 'load':
       return moves(kind, command.amount, command.amount, 'issued');
     case 'burn':
@@ -132,6 +137,8 @@ export function expected(account: Account, command: Command, atMs: number): Expe
       return moves(kind, command.amount, -command.amount, 'transit');
     case 'transfer_in':
       return moves(kind, command.amount, command.amount, 'transit');
+    case 'return':
+      return moves('reverse', command.original.amount, command.original.amount, 'transit');
     case 'freeze':
     case 'unfreeze':
       return moves(kind, 0, 0, 'adjusted');

@@ -7,7 +7,6 @@
  * no business of this file.
  */
 import { type StoreConnection, StoreFailure } from '../ports.ts';
-import { turns } from './clockwork.ts';
 import type { Core } from './core.ts';
 import { type StatementFault, statementFaults } from './plan.ts';
 import { Random } from './random.ts';
@@ -18,20 +17,35 @@ const SILENCE = 0.3;
 /** How often what was sent on a connection that is closed is executed all the same, where ghosts walk at all. */
 const HAUNTING = 0.7;
 
-/** What is asked of the database; its effect is there at once, its reply when it arrives. */
-export interface Errand {
-  readonly name: string;
-  /** @param isGhost nobody waits for the reply any more */
-  readonly execute: (isGhost: boolean) => Promise<unknown>;
-}
+/**
+ * What a statement does: its effect is there at once, its reply when it arrives.
+ *
+ * @param isGhost nobody waits for the reply any more
+ * @throws StoreFailure as the database's answer; anything else ends the history
+ */
+export type Execute<Value> = (isGhost: boolean) => Value;
+
+/** Why nobody knows what became of a statement. One failure each is enough: an error costs more to make than to tell. */
+const failures = {
+  'no connection': new StoreFailure('unknown', 'no connection'),
+  'connection reset': new StoreFailure('unknown', 'connection reset'),
+  'connection closed': new StoreFailure('unknown', 'connection closed'),
+  'no reply in time': new StoreFailure('unknown', 'no reply in time'),
+  'server error': new StoreFailure('unknown', 'server error'),
+} as const;
+type Trouble = keyof typeof failures;
+
+/** What the database made of a statement. */
+type Reply = { readonly value: unknown } | { readonly failure: StoreFailure };
 
 interface Statement {
   readonly number: number;
-  readonly errand: Errand;
+  readonly name: string;
+  readonly execute: Execute<unknown>;
   readonly connection: Connection;
   readonly sentMs: number;
   readonly fault: StatementFault | null;
-  /** Takes the reply or the failure; null: it has. */
+  /** Takes the reply or the failure; null: it has, and nobody waits any more. */
   settle: { readonly resolve: (reply: unknown) => void; readonly reject: (cause: unknown) => void } | null;
 }
 
@@ -49,6 +63,8 @@ interface Connection {
   repliesMs: number;
   /** Ghosts: what waits is not executed before. */
   notBeforeMs: number;
+  /** A statement has arrived on it. */
+  readonly arrive: () => void;
 }
 
 export class Wires {
@@ -65,17 +81,18 @@ export class Wires {
     this.#random = new Random(world.plan.seed, 1);
   }
 
-  send(core: Core, kind: StoreConnection, errand: Errand): Promise<unknown> {
+  send<Value>(core: Core, kind: StoreConnection, name: string, execute: Execute<Value>): Promise<Value> {
     return new Promise((resolve, reject) => {
       const connection = this.#connectionOf(core, kind);
       const fault = connection.client === 'open' ? this.#drawFault() : null;
       const statement: Statement = {
         number: ++this.#statementsTotal,
-        errand,
+        name,
+        execute,
         connection,
         sentMs: this.#world.nowMs,
         fault,
-        settle: { resolve, reject },
+        settle: { resolve: resolve as (value: unknown) => void, reject },
       };
       connection.unsettled.add(statement);
       if (this.#world.isTraced) {
@@ -127,6 +144,7 @@ export class Wires {
       arrivesMs: nowMs,
       repliesMs: nowMs,
       notBeforeMs: 0,
+      arrive: () => this.#arrive(fresh),
     };
     own.set(kind, fresh);
     return fresh;
@@ -168,14 +186,14 @@ export class Wires {
     connection.arrivesMs = Math.max(connection.arrivesMs, statement.sentMs + wayMs);
     const late = connection.arrivesMs + plan.latencyMsMax > statement.sentMs + plan.replyTimeoutMs;
     if (late) this.#expectTimeout(statement);
-    clockwork.after(connection.arrivesMs - statement.sentMs, () => this.#arrive(connection));
+    clockwork.after(connection.arrivesMs - statement.sentMs, connection.arrive);
   }
 
   /** One arrival per statement; what is executed is the first that waits, so that their order stays. */
   #arrive(connection: Connection): void {
     const { clockwork, nowMs } = this.#world;
     if (nowMs < connection.notBeforeMs) {
-      clockwork.after(connection.notBeforeMs - nowMs, () => this.#arrive(connection));
+      clockwork.after(connection.notBeforeMs - nowMs, connection.arrive);
       return;
     }
     const statement = connection.waiting.shift();
@@ -189,25 +207,20 @@ export class Wires {
     if (this.#world.isTraced)
       this.#world.tell('database', `executes ${labelOf(statement)}${isGhost ? ', a ghost' : ''}`);
     if (isGhost) this.#world.meet('ghost executed');
-    this.#world.clockwork.stir(turns.execution);
-    const reply =
-      statement.fault === 'server error'
-        ? Promise.reject(new StoreFailure('unknown', 'server error'))
-        : statement.errand.execute(isGhost);
-    // Nobody may be left to take it.
-    reply.catch(() => undefined);
+    const reply = executed(statement, isGhost);
     if (statement.fault === 'reply lost') return this.#hangUp(connection);
     connection.repliesMs = Math.max(connection.repliesMs, nowMs + this.#latencyMs());
     clockwork.after(connection.repliesMs - nowMs, () => this.#reply(statement, reply));
   }
 
-  #reply(statement: Statement, reply: Promise<unknown>): void {
+  #reply(statement: Statement, reply: Reply): void {
     const { connection } = statement;
     this.#reach(connection.core, () => {
       const { settle } = statement;
       if (settle === null || connection.client !== 'open') return;
       this.#settled(statement);
-      reply.then(settle.resolve, settle.reject);
+      if ('failure' in reply) settle.reject(reply.failure);
+      else settle.resolve(reply.value);
     });
   }
 
@@ -223,7 +236,7 @@ export class Wires {
   }
 
   /** The client learns that the connection is gone, if it still has it. */
-  #break(connection: Connection, why: string): void {
+  #break(connection: Connection, why: Trouble): void {
     if (connection.client !== 'open') return;
     connection.client = 'broken';
     for (const statement of connection.unsettled) this.#fail(statement, why);
@@ -247,19 +260,20 @@ export class Wires {
     this.#world.clockwork.after(leftMs, () => this.#fail(statement, 'no reply in time'));
   }
 
-  #fail(statement: Statement, why: string): void {
+  #fail(statement: Statement, why: Trouble): void {
+    if (statement.settle === null) return;
     const { core } = statement.connection;
     this.#reach(core, () => {
       const { settle } = statement;
       if (settle === null) return;
       this.#settled(statement);
       if (this.#world.isTraced) this.#world.tell(core.name, `hears of ${labelOf(statement)}: ${why}`);
-      settle.reject(new StoreFailure('unknown', why));
+      settle.reject(failures[why]);
     });
   }
 
   #reach(core: Core, run: () => void): void {
-    this.#world.clockwork.stir(turns.process);
+    this.#world.clockwork.stir();
     core.deliver(run);
   }
 
@@ -269,6 +283,16 @@ export class Wires {
   }
 }
 
-function labelOf({ number, errand, connection }: Statement): string {
-  return `#${number} ${errand.name} on connection ${connection.number}`;
+function executed({ fault, execute }: Statement, isGhost: boolean): Reply {
+  if (fault === 'server error') return { failure: failures['server error'] };
+  try {
+    return { value: execute(isGhost) };
+  } catch (cause) {
+    if (cause instanceof StoreFailure) return { failure: cause };
+    throw cause;
+  }
+}
+
+function labelOf({ number, name, connection }: Statement): string {
+  return `#${number} ${name} on connection ${connection.number}`;
 }

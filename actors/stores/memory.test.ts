@@ -6,6 +6,8 @@ ledgerStoreConformance('memory', async () => {
   return {
     connect: () => ledger.connect(),
     due: async (nowMs, accountsMax) => ledger.due(nowMs, accountsMax),
+    openTransfers: async (transfersMax) => ledger.openTransfers(transfersMax),
+    closeTransfer: async (departure) => ledger.closeTransfer(departure),
     close: async () => undefined,
   };
 });

@@ -3,15 +3,14 @@
  *
  * - A1 the request hash of every part covers the whole group. So a retry with the same first key and anything else changed
  *   is another request, and so is a line of it that is sent alone, or in another group.
- * - A2 the runtime looks up the first key only. The others are looked up here, before: a key that is somebody else's refuses
- *   its line, and a replay finds what every line became.
- *
- * Nothing but a request with one of the further keys that is in the ledger at the same moment can come between the look-up
- * and the commit. The store refuses that batch then: nothing is applied, and the group is told `internal`, to be sent again.
+ * - A2 the runtime looks every line's key up, and holds it while the group is on its way; so a group that is applied or
+ *   refused now needs no other look. The ledger is asked here only for what one outcome cannot say of many lines: of a
+ *   reused key, whose lines it is; of a replay, what the further lines became.
+ * - A3 what such an outcome speaks of is committed, so the ledger shows it.
  */
-import { hash } from 'node:crypto';
 import type { AccountRequest, Outcome, Part, Posted, RefusedRow, StoredOutcome } from '@local-plus/actors';
 import type { ProblemCode, RequestId } from '@local-plus/contracts';
+import { sha256Hex128 } from '../platform/digest/index.ts';
 import { faultAnswer, type LineAnswer } from './answers.ts';
 import type { BulkLedger, LinePart } from './ports.ts';
 
@@ -28,16 +27,20 @@ export async function answerGroup(
   offer: Offer,
 ): Promise<readonly LineAnswer[]> {
   const group = new Group(ledger, parts, requestId);
-  const known = await group.known();
-  if (known !== null) return known;
   const [first, ...also] = group.parts;
   if (first === undefined) throw new Error('a group has lines');
   const outcome = await offer({ ...first, also });
-  if (outcome.type === 'refused') return group.refused(outcome.row, outcome.replayed);
-  if (outcome.type !== 'posted') return group.all(ledger.failures[outcome.type]);
-  if (!outcome.replayed) return group.applied([outcome, ...outcome.also], false);
-  // Another request with this key was quicker, and is committed: now everything of it is found.
-  return (await group.known()) ?? group.all('unavailable');
+  switch (outcome.type) {
+    case 'posted':
+      return outcome.replayed ? group.stored() : group.applied([outcome, ...outcome.also], false);
+    case 'refused':
+      // Stored under the first key, with the number of the line.
+      return group.refused(outcome.row, outcome.replayed);
+    case 'key_reused':
+      return group.stored();
+    default:
+      return group.all(ledger.failures[outcome.type]);
+  }
 }
 
 class Group {
@@ -54,11 +57,11 @@ class Group {
     this.parts = lines.map(({ part }) => ({ ...part, facts: { ...part.facts, requestHash } }));
   }
 
-  /** What the keys say already; null: all of them are free. */
-  async known(): Promise<readonly LineAnswer[] | null> {
+  /** What became of the lines, by what the ledger has under their keys. */
+  async stored(): Promise<readonly LineAnswer[]> {
     const stored = await this.#ledger.stored(this.parts.map(({ facts }) => facts));
     const first = stored[0] ?? null;
-    if (first === null) return stored.every((found) => found === null) ? null : this.#taken(stored);
+    if (first === null) return this.#taken(stored);
     if (first.facts.requestHash !== this.parts[0]?.facts.requestHash) return this.all('idempotency_key_reused');
     return first.type === 'refused' ? this.refused(first, true) : this.applied(this.#whole(stored), true);
   }
@@ -85,7 +88,9 @@ class Group {
     );
   }
 
+  /** Further keys are other requests'. */
   #taken(stored: readonly (StoredOutcome | null)[]): readonly LineAnswer[] {
+    if (stored.every((found) => found === null)) throw new Error('a reused key is not there');
     return stored.map((found) =>
       faultAnswer({ code: found === null ? 'group_refused' : 'idempotency_key_reused' }, this.#requestId),
     );
@@ -105,5 +110,5 @@ class Group {
 /** A1. Keys and single hashes, in their order: 128 bits, as every request's. */
 function hashOf(lines: readonly LinePart[]): string {
   const content = lines.map(({ part: { facts } }) => [facts.idempotencyKey, facts.requestHash]);
-  return hash('sha256', JSON.stringify(['group', content]), 'hex').slice(0, 32);
+  return sha256Hex128(JSON.stringify(['group', content]));
 }

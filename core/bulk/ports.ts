@@ -24,7 +24,10 @@ export interface BulkLedger {
   partOf(line: bulk.BulkLine, request: LineContext): LinePart | Promise<LinePart>;
   /** Calls `answer` once; before it returns only for what was not accepted. */
   post(request: AccountRequest, answer: (outcome: Outcome) => void): void;
-  /** What is stored under these keys, in their order: all that was committed before the call. At most one group's. */
+  /**
+   * What is stored under these keys, in their order: all that was committed before the call. At most one group's. Throws
+   * the problem `unavailable`.
+   */
   stored(keys: readonly AccountKey[]): Promise<readonly (StoredOutcome | null)[]>;
   transactionJson(row: PostedRow, id: TransactionId, unit: string): string;
   refusalProblem(row: RefusedRow): Problem;

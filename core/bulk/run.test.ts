@@ -10,7 +10,7 @@ import type { BulkLedger, LineContext, LinePart } from './ports.ts';
 import { BulkRun } from './run.ts';
 
 const requestId = '01938d5c-7e3a-7c4b-8a11-9d0c1e2f3a4b' as RequestId;
-const context = { requestId, traceparent: null } as unknown as LineContext;
+const context = { requestId, traceparent: null, context: { merchantId: null } } as unknown as LineContext;
 
 interface Offered {
   readonly key: string;

@@ -138,7 +138,9 @@ export class BulkRun implements AnswerSource {
       parts.push(found instanceof Promise ? await found : found);
     }
     if (before !== undefined) await before;
-    const offer = (request: Omit<AccountRequest, 'deadlineMs'>) => this.#offer({ ...request, deadlineMs }, accepted);
+    const { merchantId } = this.#context.context;
+    const asker = merchantId === null ? { deadlineMs } : { deadlineMs, tenant: merchantId };
+    const offer = (request: Omit<AccountRequest, 'deadlineMs'>) => this.#offer({ ...request, ...asker }, accepted);
     if (unit.type === 'group') return answerGroup(ledger, parts, this.#context.requestId, offer);
     const { part, unit: currency } = parts[0] as LinePart;
     return [this.#answerOf(await offer(part), currency)];

@@ -3,29 +3,26 @@
  * what the tests that hurt Postgres, or the wire to it, have in common.
  */
 import assert from 'node:assert/strict';
-import { hash } from 'node:crypto';
-import { type AccountRequest, type Outcome, Runtime, runtimeLimits } from '@local-plus/actors';
+import { type AccountRequest, type Clock, type Outcome, type Runtime, runtimeLimits } from '@local-plus/actors';
 import { type AccountId, type IdempotencyKey, type ProgramId, type RequestId, uuidV7 } from '@local-plus/contracts';
 import type postgres from 'postgres';
-import { systemClock, systemTimer } from '../../platform/time/index.ts';
+import { sha256Hex128 } from '../../platform/digest/index.ts';
+import { systemClock } from '../../platform/time/index.ts';
+import { runtimeOn } from '../../test/runtime.ts';
 import { PostgresLedgerStore, type PostgresStoreOptions, storeDefaults } from '../store.ts';
 
 const programId = uuidV7<ProgramId>(Date.now());
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const TRIES_MAX = 2_000;
 
-export function connect(
-  databaseUrl: string,
-  writerId: number,
-  times: Partial<Omit<PostgresStoreOptions, 'databaseUrl'>> = {},
-): Runtime {
-  return new Runtime({
-    store: new PostgresLedgerStore({ ...storeDefaults, ...times, databaseUrl }),
-    clock: systemClock,
-    timer: systemTimer,
-    log: quiet,
-    digest: (text) => hash('sha256', text, 'hex'),
-    writerId,
+export interface ConnectOptions extends Partial<Omit<PostgresStoreOptions, 'databaseUrl'>> {
+  /** By default the real one. */
+  readonly clock?: Clock;
+}
+
+export function connect(databaseUrl: string, writerId: number, options: ConnectOptions = {}): Runtime {
+  const { clock = systemClock, ...times } = options;
+  return runtimeOn(new PostgresLedgerStore({ ...storeDefaults, ...times, databaseUrl }), writerId, {
+    clock,
     // A second batch follows whatever is ready: as many as possible are in the air when things break.
     limits: { ...runtimeLimits, overlapCommandsMin: 1 },
   });
@@ -107,7 +104,7 @@ export function requestOf(
       accountId,
       programId,
       idempotencyKey: key as IdempotencyKey,
-      requestHash: hash('sha256', `${kind} ${amount}`, 'hex').slice(0, 32),
+      requestHash: sha256Hex128(`${kind} ${amount}`),
       requestId: uuidV7<RequestId>(Date.now()),
       traceparent: null,
       reference,

@@ -1,6 +1,5 @@
 /** A stage for the sweep: a real runtime on a ledger in memory; clocks and timers move when the test says so. */
 import assert from 'node:assert/strict';
-import { hash } from 'node:crypto';
 import {
   type AccountRequest,
   type AccountState,
@@ -9,11 +8,11 @@ import {
   type DueAccount,
   MemoryLedger,
   type Outcome,
-  Runtime,
   type Timer,
 } from '@local-plus/actors';
 import { facts, newAccountId } from '@local-plus/actors/conformance';
 import { type AccountId, type ProgramId, uuidV7 } from '@local-plus/contracts';
+import { runtimeOn } from '../../test/runtime.ts';
 import { DueSweep, type DueSweepLimits, dueSweepLimits } from '../sweep.ts';
 
 export const DAY_MS = 86_400_000;
@@ -51,14 +50,7 @@ export class Rig {
     warn: (event: string) => void this.logged.push(event),
     error: (event: string) => void this.logged.push(event),
   };
-  readonly runtime = new Runtime({
-    store: this.ledger.connect(),
-    clock: this.clock,
-    timer: this.timer,
-    log: this.log,
-    digest: (text) => hash('sha256', text, 'hex'),
-    writerId: 1,
-  });
+  readonly runtime = runtimeOn(this.ledger.connect(), 1, { clock: this.clock, timer: this.timer, log: this.log });
 
   constructor() {
     this.onSubmit = (request) => this.runtime.submit(request);
