@@ -7,12 +7,18 @@
 import type { AccountId, IdempotencyKey } from '@local-plus/contracts';
 import type { AccountState, Command } from '../account/model.ts';
 import type { RequestFacts, StoredOutcome } from '../ports.ts';
+import { type Keyed, KeyTable } from './key-table.ts';
+import type { Linked } from './line.ts';
 import type { AccountRequest, Outcome, Part } from './outcome.ts';
+import type { Tenant } from './tenants.ts';
 
 /** Who waits to learn whether a key was used. */
-export interface KeyAsker {
+export interface KeyAsker extends Keyed {
   readonly actor: Actor;
+  readonly tenant: Tenant<Actor> | null;
   readonly facts: RequestFacts;
+  /** Whose key it is; null: of a part of no request yet. */
+  readonly pending: Pending | null;
   learn(found: StoredOutcome | null): void;
 }
 
@@ -23,11 +29,16 @@ export class PendingPart implements KeyAsker {
   readonly command: Command;
   /** Whose part it is; set when the request is accepted. */
   pending: Pending | null = null;
+  nextKeyed: Keyed | null = null;
 
   constructor(actor: Actor, { facts, command }: Part) {
     this.actor = actor;
     this.facts = facts;
     this.command = command;
+  }
+
+  get tenant(): Tenant<Actor> | null {
+    return this.pending?.tenant ?? null;
   }
 
   learn(found: StoredOutcome | null): void {
@@ -45,6 +56,8 @@ export class Pending implements KeyAsker {
   readonly request: AccountRequest;
   /** Of the first part: whose mailbox it stands in, and whose key it carries. */
   readonly actor: Actor;
+  /** Whose share it counts against. */
+  readonly tenant: Tenant<Actor>;
   /** The further parts, posted with it or not at all. */
   readonly also: readonly PendingPart[];
   readonly #answer: (outcome: Outcome) => void;
@@ -59,10 +72,24 @@ export class Pending implements KeyAsker {
   decided = false;
   /** Later commands with the same key, who get this one's outcome. */
   followers: Pending[] | null = null;
+  /** It is one of them: it costs the lane nothing. */
+  isFollower = false;
+  /** Its places among the requests under way (pendings.ts) and among its account's keys (key-table.ts): theirs alone to change. */
+  isListed = false;
+  nextKeyed: Keyed | null = null;
+  previous: Pending | null = null;
+  next: Pending | null = null;
 
-  constructor(request: AccountRequest, actor: Actor, also: readonly PendingPart[], answer: (outcome: Outcome) => void) {
+  constructor(
+    request: AccountRequest,
+    actor: Actor,
+    tenant: Tenant<Actor>,
+    also: readonly PendingPart[],
+    answer: (outcome: Outcome) => void,
+  ) {
     this.request = request;
     this.actor = actor;
+    this.tenant = tenant;
     this.also = also.length === 0 ? alone : also;
     this.#keysToLearn = 1 + also.length;
     for (const part of also) part.pending = this;
@@ -71,6 +98,10 @@ export class Pending implements KeyAsker {
 
   get facts(): RequestFacts {
     return this.request.facts;
+  }
+
+  get pending(): Pending {
+    return this;
   }
 
   get command(): Command {
@@ -113,7 +144,7 @@ export class Pending implements KeyAsker {
 
 export type Reader = (state: AccountState | null) => void;
 
-export class Actor {
+export class Actor implements Linked<Actor> {
   readonly accountId: AccountId;
   /** null: cold. */
   committed: AccountState | null = null;
@@ -125,12 +156,15 @@ export class Actor {
   loading = false;
   /** It stands in the lane's queue of actors that can go on. */
   queued = false;
+  nextInLine: Actor | null = null;
   readers: Reader[] | null = null;
   /** Whose requests have a part for this one: one entry per part on its way. They go on when this one is loaded. */
   readonly dependents: Actor[] = [];
   #mailbox: Pending[] = [];
   #head = 0;
-  #onTheWay: Map<IdempotencyKey, Pending> | null = null;
+  /** Mostly there is one key on the way, or none: the table is for more. */
+  #keyOnTheWay: KeyAsker | null = null;
+  #keysOnTheWay: KeyTable<KeyAsker> | null = null;
 
   constructor(accountId: AccountId) {
     this.accountId = accountId;
@@ -138,7 +172,8 @@ export class Actor {
 
   /** Nothing waits for it and nothing of it is uncommitted: it can be evicted. */
   get idle(): boolean {
-    const isWaitedFor = this.#onTheWay !== null || this.readers !== null || this.dependents.length > 0;
+    const hasKeys = this.#keyOnTheWay !== null || this.#keysOnTheWay !== null;
+    const isWaitedFor = hasKeys || this.readers !== null || this.dependents.length > 0;
     return !isWaitedFor && !this.queued && !this.loading;
   }
 
@@ -183,19 +218,25 @@ export class Actor {
     if (readers) for (const reader of readers) reader(null);
   }
 
-  onTheWay(key: IdempotencyKey): Pending | undefined {
-    return this.#onTheWay?.get(key);
+  onTheWay(key: IdempotencyKey): Pending | null {
+    const only = this.#keyOnTheWay;
+    if (only !== null && only.facts.idempotencyKey === key) return only.pending;
+    return this.#keysOnTheWay?.find(key)?.pending ?? null;
   }
 
   enqueue(pending: Pending): void {
     this.#mailbox.push(pending);
-    this.register(pending.request.facts.idempotencyKey, pending);
+    this.register(pending);
   }
 
-  /** The key is on the way with this request: whoever brings it again waits for the same outcome. */
-  register(key: IdempotencyKey, pending: Pending): void {
-    this.#onTheWay ??= new Map();
-    this.#onTheWay.set(key, pending);
+  /** Its key is on the way with its request: whoever brings it again waits for the same outcome. */
+  register(asker: KeyAsker): void {
+    if (this.#keyOnTheWay === null) {
+      this.#keyOnTheWay = asker;
+      return;
+    }
+    this.#keysOnTheWay ??= new KeyTable();
+    this.#keysOnTheWay.add(asker);
   }
 
   /** Puts commands of a failed batch back in front, in their order. */
@@ -228,11 +269,14 @@ export class Actor {
   }
 
   /** The request is settled: the key is no longer on the way. False: it was not, because it follows another one. */
-  release(key: IdempotencyKey, pending: Pending): boolean {
-    const keys = this.#onTheWay;
-    if (keys === null || keys.get(key) !== pending) return false;
-    keys.delete(key);
-    if (keys.size === 0) this.#onTheWay = null;
+  release(asker: KeyAsker): boolean {
+    if (this.#keyOnTheWay === asker) {
+      this.#keyOnTheWay = null;
+      return true;
+    }
+    const keys = this.#keysOnTheWay;
+    if (keys === null || !keys.delete(asker)) return false;
+    if (keys.size === 0) this.#keysOnTheWay = null;
     return true;
   }
 }

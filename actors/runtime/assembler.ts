@@ -2,8 +2,8 @@
  * From commands whose key is known to be new, to the rows of the next batch. A request of several parts (a transfer, a
  * group) is decided at once and whole: its rows stand side by side in one batch, or none of them does.
  *
- * Holds the actors that can go on, in the order in which they became able to, and gives each a bounded turn, so that
- * one account with many commands does not keep the others waiting. Knows no store.
+ * Whose turn it is, so that one account or tenant with many commands does not keep the others waiting, stands in turns.ts.
+ * Knows no store.
  */
 import { chainText } from '../account/chain.ts';
 import { decide, InvariantViolation } from '../account/domain.ts';
@@ -12,6 +12,7 @@ import type { Clock, Log, PostedRow, RefusedRow, StoredOutcome } from '../ports.
 import type { Actor, Pending, PendingPart } from './actor.ts';
 import type { RuntimeLimits } from './limits.ts';
 import type { Outcome } from './outcome.ts';
+import { Turns } from './turns.ts';
 
 export interface AssemblerPorts {
   readonly clock: Clock;
@@ -47,7 +48,7 @@ export class Rows {
 
 export class Assembler {
   readonly #ports: AssemblerPorts;
-  #ready: Actor[] = [];
+  readonly #turns = new Turns();
   #open = new Rows();
   /** What the request that is being decided has changed so far. */
   readonly #trail: { readonly actor: Actor; readonly ahead: AccountState; readonly aheadHash: string | null }[] = [];
@@ -59,9 +60,7 @@ export class Assembler {
 
   /** Queues the actor if its first request can be decided. */
   wake(actor: Actor): void {
-    if (actor.queued || !actor.peek()?.canBeDecided) return;
-    actor.queued = true;
-    this.#ready.push(actor);
+    this.#turns.wake(actor);
   }
 
   /** Wakes the actor, and those whose requests have a part for it. */
@@ -72,21 +71,14 @@ export class Assembler {
 
   /** Decides until the batch has `rowsMax` rows or nobody can go on; a request of more parts than that goes alone. */
   fill(rowsMax: number): void {
-    const ready = this.#ready;
-    let next = 0;
-    while (next < ready.length && this.#open.size < rowsMax) {
-      const actor = ready[next] as Actor;
-      if (this.#turn(actor, rowsMax)) break;
-      next++;
-      actor.queued = false;
-      this.wake(actor);
-    }
-    ready.splice(0, next);
+    const takeTurn = (actor: Actor, rowsEnd: number): boolean => this.#turn(actor, rowsEnd, rowsMax);
+    let hasRoom = true;
+    while (hasRoom && !this.#turns.empty) hasRoom = this.#turns.round(this.#open, rowsMax, takeTurn);
   }
 
   /** True when the batch has no room for this actor's next request: it is the first to go on in the next one. */
-  #turn(actor: Actor, rowsMax: number): boolean {
-    for (let turn = 0; turn < this.#ports.limits.turnCommandsMax; turn++) {
+  #turn(actor: Actor, rowsEnd: number, rowsMax: number): boolean {
+    for (let turn = 0; turn < this.#ports.limits.turnCommandsMax && this.#open.size < rowsEnd; turn++) {
       const pending = actor.peek();
       if (!pending?.canBeDecided) return false;
       if (!this.#open.empty && this.#open.size + pending.partCount > rowsMax) return true;
@@ -100,14 +92,9 @@ export class Assembler {
     return this.#open.empty;
   }
 
-  /** Whether about `commands` wait that can go on, or nearly: of an account's waiting commands the first is enough. */
+  /** Whether about `commands` wait that can go on. */
   hasReady(commands: number): boolean {
-    let count = 0;
-    for (const actor of this.#ready) {
-      count += actor.mailboxLength;
-      if (count >= commands) return true;
-    }
-    return false;
+    return this.#turns.hasReady(commands);
   }
 
   /** Hands the batch over; the next one starts empty. */
@@ -136,9 +123,7 @@ export class Assembler {
 
   /** Gives everything up that is not on its way to the store: the actors to be emptied, and the decided commands. */
   clear(): { readonly actors: readonly Actor[]; readonly pendings: readonly Pending[] } {
-    const actors = this.#ready;
-    this.#ready = [];
-    for (const actor of actors) actor.queued = false;
+    const actors = this.#turns.takeAll();
     const { pendings } = this.take();
     for (const pending of pendings) fallBack(pending);
     return { actors, pendings };
@@ -235,10 +220,16 @@ function refusalOf(
   occurredAtMs: number,
 ): RefusedRow {
   const { command } = partOf(pending, part);
-  const kind = command.kind === 'due' ? 'expire' : command.kind;
+  const kind = kindOf(command);
   const amount = 'amount' in command ? (command.amount ?? 0) : 0;
   const { balance, held, version } = state;
   return { facts: pending.request.facts, kind, amount, code, balance, held, version, occurredAtMs, part };
+}
+
+function kindOf({ kind }: Command): RefusedRow['kind'] {
+  if (kind === 'due') return 'expire';
+  if (kind === 'purchase') return 'earn';
+  return kind === 'return' ? 'reverse' : kind;
 }
 
 function fallBack(pending: Pending): void {

@@ -42,6 +42,13 @@ export class Directory {
     return actor;
   }
 
+  /** Forgets the actor if it is idle. False: it is busy, and stays. */
+  evict(actor: Actor): boolean {
+    if (!actor.idle) return false;
+    if (this.#actors.delete(actor.accountId)) this.evictedTotal++;
+    return true;
+  }
+
   *all(): Iterable<Actor> {
     yield* this.#actors.values();
   }

@@ -29,9 +29,11 @@ import {
   type WriterPosition,
 } from '../ports.ts';
 import type { Actor, Pending } from './actor.ts';
+import type { CommitStage, LookUpStage } from './admission.ts';
 import { Assembler, type AssemblerPorts, type Rows } from './assembler.ts';
 import { LookUps } from './look-ups.ts';
 import type { Posted } from './outcome.ts';
+import { Pace } from './pace.ts';
 
 export interface LanePorts extends Omit<AssemblerPorts, 'reload'> {
   readonly store: LedgerStore;
@@ -66,11 +68,12 @@ export class LaneCounters {
   observe: ((commands: number, statementMs: number) => void) | null = null;
 }
 
-export class Lane {
+export class Lane implements CommitStage {
   readonly #ports: LanePorts;
   readonly #assembler: Assembler;
   readonly #lookUps: LookUps;
   readonly counters = new LaneCounters();
+  readonly pace = new Pace();
   #state: LaneState = 'starting';
   /** In the order in which they were sent. */
   readonly #flights: Flight[] = [];
@@ -105,6 +108,28 @@ export class Lane {
 
   get position(): WriterPosition {
     return { epoch: this.#epoch, batch: this.#batch };
+  }
+
+  get flightCount(): number {
+    return this.#flights.length;
+  }
+
+  get oldestSentMs(): number | null {
+    return this.#flights[0]?.sentMs ?? null;
+  }
+
+  get rowsInFlight(): number {
+    let rowCount = 0;
+    for (const { rows } of this.#flights) rowCount += rows.size;
+    return rowCount;
+  }
+
+  get perStatement(): number {
+    return this.#commandsMaxNow;
+  }
+
+  get lookUps(): LookUpStage {
+    return this.#lookUps;
   }
 
   get replaysTotal(): number {
@@ -208,7 +233,9 @@ export class Lane {
       if (first.reply === true) {
         this.#flights.shift();
         this.#advance(first);
-        this.counters.observe?.(first.rows.pendings.length, this.#ports.clock.monotonicMs() - first.sentMs);
+        const nowMs = this.#ports.clock.monotonicMs();
+        this.pace.took(first.sentMs, nowMs);
+        this.counters.observe?.(first.rows.pendings.length, nowMs - first.sentMs);
         this.#flush();
         this.#publish(first);
         continue;

@@ -12,16 +12,30 @@ export interface RuntimeLimits {
   readonly overlapCommandsMin: number;
   /** Look-ups of one statement, of keys and of accounts each. */
   readonly lookUpsMax: number;
+  /**
+   * How long a command may have to wait for its turn, as far as can be told when it comes; one that would wait longer is
+   * refused as overloaded. What fits into the next statement never is.
+   */
+  readonly queueMsMax: number;
+  /** A tenant may have so many times as many rows waiting as there are places free: 4 lets it have 80 % alone. */
+  readonly tenantShare: number;
+  /** Tenants that are known by name; one of whom nothing waits makes room, else newcomers share. */
+  readonly tenantsMax: number;
+  /** How long who is refused is asked to stay away. */
+  readonly retryAfterMsMin: number;
+  readonly retryAfterMsMax: number;
   /** Commands that wait for one account; one more is refused as overloaded. */
   readonly mailboxMax: number;
   /** Commands and reads that wait in the whole process. */
   readonly pendingMax: number;
   /** Actors in memory; idle ones make room, the least recently used first. */
   readonly actorsMax: number;
-  /** Commands that one account may put into a batch before the next account's turn. */
+  /** Commands that one account may put into a batch before it is looked at again who else can go on. */
   readonly turnCommandsMax: number;
   /** How often what waits is looked through for passed deadlines: how late such an answer may be. */
   readonly sweepMs: number;
+  /** How often a drain looks whether what is under way has finished. */
+  readonly drainPollMs: number;
   /** The pause after a failure, doubled up to the maximum while the store stays away. */
   readonly backoffMs: number;
   readonly backoffMsMax: number;
@@ -33,11 +47,17 @@ export const runtimeLimits: RuntimeLimits = {
   flightsMax: 2,
   overlapCommandsMin: 64,
   lookUpsMax: 1_000,
+  queueMsMax: 1_000,
+  tenantShare: 4,
+  tenantsMax: 4_096,
+  retryAfterMsMin: 1_000,
+  retryAfterMsMax: 10_000,
   mailboxMax: 2_000,
   pendingMax: 20_000,
   actorsMax: 200_000,
   turnCommandsMax: 256,
   sweepMs: 250,
+  drainPollMs: 2,
   backoffMs: 50,
   backoffMsMax: 1_000,
 };
@@ -52,6 +72,9 @@ export function checkRuntimeLimits(limits: RuntimeLimits): void {
     [limits.overlapCommandsMin <= limits.batchCommandsMax, 'what is worth a batch fits into one'],
     [limits.mailboxMax <= limits.pendingMax, 'one mailbox cannot hold more than the process'],
     [limits.pendingMax <= limits.actorsMax, 'every pending command may need an actor of its own'],
+    [limits.tenantShare > 0, 'a tenant may have something waiting'],
+    [limits.tenantsMax >= 1, 'one tenant at least is known'],
+    [limits.retryAfterMsMin <= limits.retryAfterMsMax, 'who is refused is asked to stay away for some time'],
     [limits.backoffMs <= limits.backoffMsMax, 'the backoff grows towards its maximum'],
   ];
   for (const [holds, relation] of relations) {

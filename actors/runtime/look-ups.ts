@@ -10,12 +10,23 @@
 import { InvariantViolation } from '../account/domain.ts';
 import type { AccountRecord } from '../account/model.ts';
 import { restore } from '../account/restore.ts';
-import { type Findings, type LedgerStore, type Log, type LookUps as Questions, StoreFailure } from '../ports.ts';
+import {
+  type Clock,
+  type Findings,
+  type LedgerStore,
+  type Log,
+  type LookUps as Questions,
+  StoreFailure,
+} from '../ports.ts';
 import type { Actor, KeyAsker } from './actor.ts';
+import type { LookUpStage } from './admission.ts';
 import type { RuntimeLimits } from './limits.ts';
+import { Pace } from './pace.ts';
+import { type Tenant, takeFairly } from './tenants.ts';
 
 export interface LookUpPorts {
   readonly store: LedgerStore;
+  readonly clock: Clock;
   readonly log: Log;
   readonly limits: RuntimeLimits;
   /** The actor may be able to go on, and so may those whose requests have a part for it. */
@@ -30,20 +41,42 @@ export interface LookUpPorts {
 interface Flight {
   readonly keys: readonly KeyAsker[];
   readonly loads: readonly Actor[];
+  readonly sentMs: number;
 }
 
-export class LookUps {
+export class LookUps implements LookUpStage {
   readonly #ports: LookUpPorts;
   #keys: KeyAsker[] = [];
   #loads: Actor[] = [];
   #flight: Flight | null = null;
   /** Look-ups per statement for now: halved by a refused statement, until the culprit stands alone. */
   #maxNow: number;
+  readonly pace = new Pace();
   statementsTotal = 0;
 
   constructor(ports: LookUpPorts) {
     this.#ports = ports;
     this.#maxNow = ports.limits.lookUpsMax;
+  }
+
+  get waiting(): number {
+    return Math.max(this.#keys.length, this.#loads.length);
+  }
+
+  get keysUnanswered(): number {
+    return this.#keys.length + (this.#flight?.keys.length ?? 0);
+  }
+
+  get flightCount(): number {
+    return this.#flight === null ? 0 : 1;
+  }
+
+  get oldestSentMs(): number | null {
+    return this.#flight?.sentMs ?? null;
+  }
+
+  get perStatement(): number {
+    return this.#maxNow;
   }
 
   addKey(asker: KeyAsker): void {
@@ -58,7 +91,11 @@ export class LookUps {
   /** W1: sends what waits, unless a statement is under way. */
   flush(): void {
     if (this.#flight !== null || (this.#keys.length === 0 && this.#loads.length === 0)) return;
-    const flight: Flight = { keys: this.#keys.splice(0, this.#maxNow), loads: this.#loads.splice(0, this.#maxNow) };
+    const flight: Flight = {
+      keys: takeFairly(this.#keys, this.#maxNow, tenantOf),
+      loads: takeFairly(this.#loads, this.#maxNow, tenantOfActor),
+      sentMs: this.#ports.clock.monotonicMs(),
+    };
     this.#flight = flight;
     this.statementsTotal++;
     const questions: Questions = { keys: flight.keys.map(keyOf), accounts: flight.loads.map(accountOf) };
@@ -71,13 +108,14 @@ export class LookUps {
   /** Gives up whoever waits; a statement under way may still bring its answer. */
   abandon(): void {
     const { keys, loads } = this.#flight ?? { keys: [], loads: [] };
-    this.#giveUp({ keys: this.#keys.splice(0), loads: this.#loads.splice(0) });
+    this.#giveUp(this.#keys.splice(0), this.#loads.splice(0));
     for (const { actor } of keys) this.#ports.failed(actor);
     for (const actor of loads) this.#ports.failed(actor);
   }
 
   #replied(flight: Flight, findings: Findings): void {
     this.#flight = null;
+    this.pace.took(flight.sentMs, this.#ports.clock.monotonicMs());
     this.#maxNow = Math.min(this.#maxNow * 2, this.#ports.limits.lookUpsMax);
     for (const [index, actor] of flight.loads.entries()) {
       this.#load(actor, findings.accounts[index] ?? null);
@@ -113,29 +151,38 @@ export class LookUps {
         this.#keys.unshift(...flight.keys);
         this.#loads.unshift(...flight.loads);
       } else {
-        this.#giveUp(flight);
+        this.#giveUp(flight.keys, flight.loads);
       }
       return this.flush();
     }
     this.#ports.log.warn('a look-up failed', { size, cause: String(cause) });
-    this.#giveUp(flight);
+    this.#giveUp(flight.keys, flight.loads);
     this.#ports.store.reset('reads').then(() => {
       this.#flight = null;
       this.flush();
     });
   }
 
-  #giveUp(flight: Flight): void {
-    for (const actor of flight.loads) {
+  #giveUp(keys: readonly KeyAsker[], loads: readonly Actor[]): void {
+    for (const actor of loads) {
       actor.loading = false;
       this.#ports.failed(actor);
     }
-    for (const { actor } of flight.keys) this.#ports.failed(actor);
+    for (const { actor } of keys) this.#ports.failed(actor);
   }
 }
 
 function keyOf(asker: KeyAsker): Questions['keys'][number] {
   return asker.facts;
+}
+
+function tenantOf(asker: KeyAsker): Tenant<Actor> | null {
+  return asker.tenant;
+}
+
+/** Who waits for it first; null: readers only, or a request whose part it has. */
+function tenantOfActor(actor: Actor): Tenant<Actor> | null {
+  return actor.peek()?.tenant ?? null;
 }
 
 function accountOf(actor: Actor): Actor['accountId'] {

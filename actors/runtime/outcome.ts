@@ -16,6 +16,8 @@ export interface Posted {
 }
 
 export interface AccountRequest extends Part {
+  /** Whose share of what waits it counts against: a merchant's id; absent: the program's. */
+  readonly tenant?: string;
   /**
    * Further commands, of this account or of others of the same lane: all are posted in one batch, in this order, or none
    * is. Then the refusal of the one that was refused (`row.part` says which) is the outcome of the whole, stored once,
@@ -31,7 +33,7 @@ export interface AccountRequest extends Part {
 /**
  * - `posted`, `refused`: durable; `replayed` when an earlier request with this key made it.
  * - `key_reused`: the key's outcome belongs to another request. Nothing happened.
- * - `overloaded`, `expired`: nothing happened, and nothing will.
+ * - `overloaded`, `expired`: nothing happened, and nothing will. `retryAfterMs`: how long to stay away, where that is known.
  * - `unavailable`: nothing happened, or it is not known yet; the same key tells.
  * - `failed`: a fault of ours; nothing happened.
  */
@@ -46,7 +48,7 @@ export type Outcome =
     }
   | { readonly type: 'refused'; readonly row: RefusedRow; readonly replayed: boolean }
   | { readonly type: 'key_reused' }
-  | { readonly type: 'overloaded' }
+  | { readonly type: 'overloaded'; readonly retryAfterMs?: number }
   | { readonly type: 'expired' }
   | { readonly type: 'unavailable' }
   | { readonly type: 'failed' };

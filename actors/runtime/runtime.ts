@@ -8,11 +8,14 @@ import type { AccountId } from '@local-plus/contracts';
 import type { AccountState } from '../account/model.ts';
 import type { Clock, CommittedBatch, LedgerStore, Log, Timer } from '../ports.ts';
 import { type Actor, Pending, PendingPart } from './actor.ts';
+import { Admission, type RefusalReason } from './admission.ts';
 import { replayOf } from './assembler.ts';
 import { Directory } from './directory.ts';
 import { Lane, type LaneCounters, type LaneState } from './lane.ts';
 import { checkRuntimeLimits, type RuntimeLimits, runtimeLimits } from './limits.ts';
 import type { AccountRequest, Outcome, Part } from './outcome.ts';
+import { PendingList } from './pendings.ts';
+import { type Tenant, Tenants } from './tenants.ts';
 
 export interface RuntimePorts {
   readonly store: LedgerStore;
@@ -38,6 +41,12 @@ export interface RuntimeStatus {
   readonly batch: number;
   readonly replays: number;
   readonly lookUpStatements: number;
+  /** How long what comes behind everything that waits now would wait for its turn. */
+  readonly backlogMs: number;
+  /** Tenants that have something waiting. */
+  readonly tenantsWaiting: number;
+  /** Commands that were not let in, by reason. */
+  readonly refusals: Readonly<Record<RefusalReason, number>>;
   readonly counters: LaneCounters;
 }
 
@@ -48,7 +57,9 @@ export class Runtime {
   readonly #limits: RuntimeLimits;
   readonly #directory: Directory;
   readonly #lane: Lane;
-  readonly #pendings = new Set<Pending>();
+  readonly #tenants: Tenants<Actor>;
+  readonly #admission: Admission;
+  readonly #pendings = new PendingList();
   #cancelSweep: (() => void) | null = null;
   #accepting = false;
 
@@ -64,6 +75,9 @@ export class Runtime {
       committed: ports.committed ?? (() => undefined),
       superseded: ports.superseded ?? (() => undefined),
     });
+    this.#tenants = new Tenants(this.#limits.tenantsMax);
+    const { clock } = ports;
+    this.#admission = new Admission(this.#limits, clock, this.#lane, this.#lane.lookUps, this.#tenants);
   }
 
   /** Claims the writer; commands are accepted from here on. */
@@ -81,6 +95,9 @@ export class Runtime {
       pending: this.#pendings.size,
       replays: this.#lane.replaysTotal,
       lookUpStatements: this.#lane.lookUpStatementsTotal,
+      backlogMs: this.#admission.backlogMs(),
+      tenantsWaiting: this.#tenants.activeCount,
+      refusals: this.#admission.refusals,
       counters: this.#lane.counters,
       ...this.#lane.position,
     };
@@ -93,14 +110,23 @@ export class Runtime {
   /** As {@link submit}, without a promise: `answer` is called exactly once, possibly before this returns. */
   post(request: AccountRequest, answer: (outcome: Outcome) => void): void {
     if (!this.#accepting || this.#lane.state !== 'running') return answer({ type: 'unavailable' });
-    if (this.#pendings.size >= this.#limits.pendingMax) return answer({ type: 'overloaded' });
-    const actor = this.#directory.summon(request.facts.accountId);
-    if (actor === null || actor.mailboxLength >= this.#limits.mailboxMax) return answer({ type: 'overloaded' });
-    const first = actor.onTheWay(request.facts.idempotencyKey);
+    const { accountId, idempotencyKey, programId } = request.facts;
+    const tenant = this.#tenants.of(request.tenant ?? programId);
+    const known = this.#directory.find(accountId);
+    const first = known?.onTheWay(idempotencyKey) ?? null;
+    const placesFree = this.#limits.pendingMax - this.#pendings.size;
+    // Who only waits with another one costs nothing, however much waits.
+    const deadlineMs = first === null ? request.deadlineMs : Number.POSITIVE_INFINITY;
+    const reason = this.#admission.refusalOf(tenant, known?.mailboxLength ?? 0, placesFree, deadlineMs);
+    if (reason !== null) return answer(this.#refuse(tenant, reason));
+    const actor = this.#directory.summon(accountId);
+    if (actor === null) return answer(this.#refuse(tenant, 'process'));
     const also = first || request.also === undefined ? noParts : this.#partsOf(actor, request.also);
-    if (also === null) return answer({ type: 'overloaded' });
-    const pending = new Pending(request, actor, also, answer);
+    if (also === null) return answer(this.#refuse(tenant, 'process'));
+    const pending = new Pending(request, actor, tenant, also, answer);
+    pending.isFollower = first !== null;
     this.#pendings.add(pending);
+    this.#admission.entered(pending);
     if (first) {
       first.followers ??= [];
       first.followers.push(pending);
@@ -109,11 +135,40 @@ export class Runtime {
     actor.enqueue(pending);
     for (const part of also) {
       part.actor.dependents.push(actor);
-      part.actor.register(part.facts.idempotencyKey, pending);
+      part.actor.register(part);
       if (part.actor.committed === null && !part.actor.loading) this.#lane.load(part.actor);
     }
     if (actor.committed === null && !actor.loading) this.#lane.load(actor);
     this.#lane.lookUp(pending);
+  }
+
+  /**
+   * Asked before anything of a request is looked at but who sends it: how long a command of this tenant had better stay
+   * away, in milliseconds; 0: it may come. Nobody is sent away whom {@link post} would accept, but for want of places, or
+   * when its key is on its way already.
+   *
+   * @param accountId null: not known yet
+   * @param deadlineMs by the monotonic clock
+   * @param placesFree how many more requests the asker has room for
+   */
+  sendAway(tenantName: string, accountId: AccountId | null, deadlineMs: number, placesFree: number): number {
+    const admission = this.#admission;
+    if (admission.isRoomy(placesFree) || !this.#accepting || this.#lane.state !== 'running') return 0;
+    const tenant = this.#tenants.find(tenantName);
+    if (tenant === undefined) return 0;
+    const actor = accountId === null ? undefined : this.#directory.find(accountId);
+    const reason = admission.refusalOf(tenant, actor?.mailboxLength ?? 0, placesFree, deadlineMs);
+    return reason === null ? 0 : admission.refused(tenant, reason);
+  }
+
+  #refuse(tenant: Tenant<Actor>, reason: RefusalReason): Outcome {
+    return { type: 'overloaded', retryAfterMs: this.#admission.refused(tenant, reason) };
+  }
+
+  #leave(pending: Pending): void {
+    if (!pending.isListed) return;
+    this.#pendings.delete(pending);
+    this.#admission.left(pending);
   }
 
   /** The further parts with their actors; null: there is no room for them, or one of their keys is on the way. */
@@ -149,6 +204,26 @@ export class Runtime {
     });
   }
 
+  /**
+   * Lets go of the accounts that `belongs` names: resolves to true when nothing of theirs is under way and none of their
+   * actors is left, so that the store alone knows them. False: not within `graceMs`, or the writer is lost; then nothing
+   * has changed for them. From the call on, and until they are wanted here again, the caller asks for none of them.
+   */
+  async drain(belongs: (accountId: AccountId) => boolean, graceMs: number): Promise<boolean> {
+    const { clock, timer } = this.#ports;
+    const endMs = clock.monotonicMs() + graceMs;
+    let busy: Actor[] = [];
+    for (const actor of this.#directory.all()) if (belongs(actor.accountId)) busy.push(actor);
+    for (;;) {
+      busy = busy.filter((actor) => !this.#directory.evict(actor));
+      // What a lane that ends gives up is not known to be over.
+      if (this.#lane.state === 'superseded' || this.#lane.state === 'stopped') return false;
+      if (busy.length === 0) return true;
+      if (clock.monotonicMs() >= endMs) return false;
+      await new Promise<void>((resolve) => timer.after(this.#limits.drainPollMs, resolve));
+    }
+  }
+
   /** Accepts nothing more, lets what is accepted finish for `graceMs` at most, and gives the connection up. */
   async stop(graceMs: number): Promise<void> {
     this.#accepting = false;
@@ -159,27 +234,29 @@ export class Runtime {
     }
     this.#lane.stop();
     this.#cancelSweep?.();
-    for (const pending of [...this.#pendings]) pending.answer({ type: 'unavailable' });
-    this.#pendings.clear();
+    for (const pending of this.#pendings.filter(() => true)) {
+      this.#leave(pending);
+      pending.answer({ type: 'unavailable' });
+    }
     for (const actor of this.#directory.all()) actor.failReaders();
     await store.reset('writes');
     await store.reset('reads');
   }
 
   #settle(pending: Pending, outcome: Outcome): void {
-    if (pending.actor.release(pending.facts.idempotencyKey, pending)) {
-      for (const { actor, facts } of pending.also) {
-        actor.release(facts.idempotencyKey, pending);
-        actor.undepend(pending.actor);
+    if (pending.actor.release(pending)) {
+      for (const part of pending.also) {
+        part.actor.release(part);
+        part.actor.undepend(pending.actor);
       }
     }
-    this.#pendings.delete(pending);
+    this.#leave(pending);
     pending.answer(outcome);
     const { followers } = pending;
     if (followers === null) return;
     pending.followers = null;
     for (const follower of followers) {
-      this.#pendings.delete(follower);
+      this.#leave(follower);
       follower.answer(outcomeForFollower(outcome, pending, follower));
     }
   }
@@ -194,8 +271,7 @@ export class Runtime {
   /** Answers what is past its deadline: `expired` where it is undecided and thus never executes. */
   #sweep(): void {
     const nowMs = this.#ports.clock.monotonicMs();
-    for (const pending of this.#pendings) {
-      if (pending.request.deadlineMs > nowMs) continue;
+    for (const pending of this.#pendings.filter(({ request }) => request.deadlineMs <= nowMs)) {
       const { facts } = pending.request;
       if (pending.decided) pending.answer({ type: 'unavailable' });
       else if (pending.actor.onTheWay(facts.idempotencyKey) === pending) this.#settle(pending, { type: 'expired' });

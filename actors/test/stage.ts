@@ -65,7 +65,7 @@ export class Stage {
         warn: (event) => this.logged.push(event),
         error: (event) => this.logged.push(event),
       },
-      digest: (text) => hash('sha256', text, 'hex'),
+      digest: sha256,
       writerId: 1,
       limits: { ...runtimeLimits, ...limits },
       committed: (batch) => this.announced.push(batch),
@@ -120,7 +120,7 @@ export class Stage {
   assertChained(accountId: AccountId): void {
     let previous: string | null = null;
     for (const row of this.ledger.transactions(accountId)) {
-      const link: string = hash('sha256', chainText(previous, row), 'hex');
+      const link: string = sha256(chainText(previous, row));
       assert.equal(row.hash, link, `version ${row.posting.version}`);
       previous = link;
     }
@@ -190,6 +190,10 @@ export class Stage {
     }
     return store.commit(batch);
   }
+}
+
+function sha256(text: string): string {
+  return hash('sha256', text, 'hex');
 }
 
 export { newAccountId };
