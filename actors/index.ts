@@ -1,6 +1,8 @@
 /** The door of actors: the runtime, the account machine, the ports, and the store in memory. */
 export { chainText, detailText } from './account/chain.ts';
+export { type Allotment, allot, foreverMs, purchasesCounter } from './account/counters.ts';
 export { apply, decide, InvariantViolation, openedAccount } from './account/domain.ts';
+export { isCommandKind } from './account/guards.ts';
 export { accountLimits } from './account/limits.ts';
 export type * from './account/model.ts';
 export { restore } from './account/restore.ts';
@@ -10,3 +12,4 @@ export { checkRuntimeLimits, type RuntimeLimits, runtimeLimits } from './runtime
 export type { AccountRequest, Outcome, Part, Posted } from './runtime/outcome.ts';
 export { Runtime, type RuntimePorts, type RuntimeStatus } from './runtime/runtime.ts';
 export { MemoryLedger } from './stores/memory.ts';
+export * from './transfers/index.ts';

@@ -22,11 +22,8 @@ export const description = [
 export const kinds = ['earn', 'burn'] as const;
 export type BulkKind = (typeof kinds)[number];
 
-export const group = z
-  .string()
-  .min(1)
-  .max(limits.bulkGroupCharsMax)
-  .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'has a control character')
+export const group = fields
+  .text(limits.bulkGroupCharsMax)
   .describe('Consecutive lines of one wallet with the same group are applied all or none.');
 
 export const line = z.strictObject({

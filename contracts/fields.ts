@@ -5,13 +5,17 @@
 import * as z from 'zod';
 import { limits } from './limits.ts';
 
-/** Text that people wrote: well-formed Unicode without control characters. */
-function text(charsMax: number): z.ZodString {
+/**
+ * Text that people wrote: well-formed Unicode without control characters. The document says the same without Unicode
+ * properties, which many readers of JSON Schema do not know; lone surrogates are no JSON to begin with (json.ts).
+ */
+export function text(charsMax: number): z.ZodString {
   return z
     .string()
     .min(1)
     .max(charsMax)
-    .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'has a control character');
+    .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'has a control character')
+    .meta({ pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$' });
 }
 
 export const name = text(limits.nameCharsMax);
@@ -29,7 +33,8 @@ export const timestamp = z.iso.datetime({ precision: 3 }).describe('RFC 3339, UT
 /** What callers ask for: in whatever offset, a moment whose year in UTC has four digits and is not 0. */
 export const moment = z.iso
   .datetime({ offset: true })
-  .regex(/^(?!000[01]|9999)/, 'is not between the years 2 and 9998');
+  .regex(/^(?!000[01]|9999)/, 'is not between the years 2 and 9998')
+  .meta({ format: 'date-time' });
 
 /** What one transaction moves, in the smallest unit of the program. */
 export const amount = z
@@ -60,6 +65,7 @@ export const metadata = z
   .refine((members) => Object.keys(members).length <= limits.metadataMembersMax, {
     error: `has more than ${limits.metadataMembersMax} members`,
   })
+  .meta({ maxProperties: limits.metadataMembersMax })
   .describe('Up to 20 members: strings of 200 characters at most, integers, booleans. Never personal data.');
 
 export const unit = z

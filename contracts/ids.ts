@@ -46,7 +46,22 @@ export function walletAccount(walletId: WalletId): AccountId {
   return walletId as string as AccountId;
 }
 
+const TWO_16 = 2 ** 16;
+const TWO_19 = 2 ** 19;
+const TWO_29 = 2 ** 29;
+
 const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** Four digits of 16 bits. By a table: `toString(16)` of numbers past 2^31 is slow, and ids are made for every row. */
+function hex16(value: number): string {
+  return `${hexOfByte[value >>> 8]}${hexOfByte[value & 0xff]}`;
+}
+
+/** The first 13 characters of a UUIDv7: 48 bits of Unix milliseconds. */
+function hexOfTime(ms: number): string {
+  const high = Math.floor(ms / TWO_16);
+  return `${hex16(high >>> 16)}${hex16(high & 0xffff)}-${hex16(ms % TWO_16)}`;
+}
 
 /** UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, 74 random bits. */
 export function uuidV7<Id extends string>(nowMs: number): Id {
@@ -59,8 +74,7 @@ export function uuidV7<Id extends string>(nowMs: number): Id {
     tail += hexOfByte[byte];
     if (index === 1 || index === 3) tail += '-';
   }
-  const time = Math.floor(nowMs).toString(16).padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-${tail}` as Id;
+  return `${hexOfTime(Math.floor(nowMs))}-${tail}` as Id;
 }
 
 /** Where a row stands in the ledger. Ten bits of writer, 43 of batch, 10 of place: 63 bits, one Postgres `bigint`. */
@@ -75,21 +89,17 @@ export interface LedgerPosition {
 
 export const positionBounds = { writerIdMax: 1_023, batchMax: 2 ** 43 - 1, placeMax: 1_023 } as const;
 
-const TWO_29 = 2 ** 29;
-const TWO_19 = 2 ** 19;
-
 /**
  * The id of the transaction at `position`, decided at `occurredAtMs`. A valid UUIDv7: milliseconds; the writer where
  * the random bits a would be; batch (43 bits), nine zero bits and the place where the random bits b would be.
  */
 export function transactionId(occurredAtMs: number, position: LedgerPosition): TransactionId {
-  const time = occurredAtMs.toString(16).padStart(12, '0');
-  const writer = position.writerId.toString(16).padStart(3, '0');
-  const batchHigh = Math.floor(position.batch / TWO_29);
-  const batchLow = position.batch % TWO_29;
-  const variant = (0x8000 | batchHigh).toString(16);
-  const tail = (batchLow * TWO_19 + position.place).toString(16).padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${writer}-${variant}-${tail}` as TransactionId;
+  const { writerId, batch, place } = position;
+  const batchHigh = Math.floor(batch / TWO_29);
+  const tail = (batch % TWO_29) * TWO_19 + place;
+  const tailHigh = Math.floor(tail / TWO_16);
+  const head = `${hexOfTime(occurredAtMs)}-${hex16(0x7000 | writerId)}-${hex16(0x8000 | batchHigh)}`;
+  return `${head}-${hex16(tailHigh >>> 16)}${hex16(tailHigh & 0xffff)}${hex16(tail % TWO_16)}` as TransactionId;
 }
 
 /** The inverse of {@link transactionId}; `null` for a text that no ledger position produces. */

@@ -13,6 +13,8 @@ export * from './problems.ts';
 export * as revocations from './revocations.ts';
 export * from './route-match.ts';
 export * from './routes.ts';
+export * as rules from './rules.ts';
+export * as shards from './shards.ts';
 export * from './signature.ts';
 export * from './validation.ts';
 export * as wallets from './wallets.ts';

@@ -47,6 +47,21 @@ export const limits = {
   bulkBudgetMs: 20_000,
   bulkAnswerGraceMs: 5_000,
 
+  /** Earn rules: of one version, of one request, and versions of one program. */
+  rulesMax: 10_000,
+  rulesPerRequestMax: 100,
+  rulesVersionsMax: 10_000,
+  /** Of one rule: its points, the two numbers of a multiplier, SKUs, categories or channels, and their characters. */
+  rulePointsMax: 1_000_000_000,
+  ruleFactorMax: 1_000,
+  ruleCodesMax: 100,
+  ruleCodeCharsMax: 64,
+  ruleCapsMax: 5,
+  timeZoneCharsMax: 64,
+  purchaseLinesMax: 100,
+  /** Rules that a quote explains. */
+  quoteRulesMax: 200,
+
   /** A token's id, the `jti` of a JWT. */
   tokenIdCharsMax: 128,
   /** Revocations that core tells the edge at once. */
@@ -66,6 +81,12 @@ export const limits = {
   customerRequestsPerMinute: 300,
   keyRequestsPerMinuteDefault: 6_000,
   keyRequestsPerMinuteMax: 1_000_000,
+  /** … of a merchant: of all its keys and customers together. */
+  merchantRequestsPerMinuteMax: 10_000_000,
+  requestsPerMonthMax: 1_000_000_000_000,
+
+  /** Origins whose scripts may call for one merchant. */
+  allowedOriginsMax: 20,
 } as const;
 
 if (limits.amountMax > limits.balanceMax) throw new Error('limits: one amount must fit into a balance');

@@ -13,6 +13,7 @@ export const scopes = [
   'programs:read',
   'programs:write',
   'merchants:read',
+  'merchants:write',
   'admin',
 ] as const;
 export type Scope = (typeof scopes)[number];
@@ -21,10 +22,54 @@ export const merchantScopes = scopes.filter((scope) => scope !== 'admin');
 export const createMerchant = z.strictObject({ name: fields.name });
 export type CreateMerchant = z.infer<typeof createMerchant>;
 
+const burst = z
+  .int()
+  .min(1)
+  .max(limits.merchantRequestsPerMinuteMax)
+  .nullable()
+  .describe('At most so many requests in any ten seconds; null: no fewer than in a minute.');
+const requestsPerMonth = z
+  .int()
+  .min(1)
+  .max(limits.requestsPerMonthMax)
+  .nullable()
+  .describe('At most so many requests in a calendar month, UTC; null: any number.');
+
+/** What all keys of a merchant, and its customers' tokens, may ask for together. */
+export const merchantPlan = z.strictObject({
+  requests_per_minute: z
+    .int()
+    .min(1)
+    .max(limits.merchantRequestsPerMinuteMax)
+    .nullable()
+    .describe('In any sixty seconds; null: as much as its keys and customers may.'),
+  burst,
+  requests_per_month: requestsPerMonth,
+});
+export type MerchantPlan = z.infer<typeof merchantPlan>;
+
+/** As browsers write it (RFC 6454 §6.2): https, lower case, no path, no default port. */
+const origin = z
+  .string()
+  .max(255)
+  .regex(
+    /^https:\/\/[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*(?::(?!443$)(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$/,
+    'is not an https origin without a path',
+  );
+const allowedOriginList = z
+  .array(origin)
+  .max(limits.allowedOriginsMax)
+  .describe("Whose scripts may call with this merchant's keys and customers' tokens, exactly; no wildcards.");
+
+export const allowedOrigins = z.strictObject({ allowed_origins: allowedOriginList });
+export type AllowedOrigins = z.infer<typeof allowedOrigins>;
+
 export const merchant = z.strictObject({
   id: fields.uuid,
   name: fields.name,
   status: z.enum(['active', 'suspended', 'closed']),
+  plan: merchantPlan,
+  allowed_origins: allowedOriginList,
   created_at: fields.timestamp,
 });
 export type Merchant = z.infer<typeof merchant>;
@@ -43,6 +88,8 @@ export const createApiKey = z.strictObject({
     .max(limits.keyRequestsPerMinuteMax)
     .default(limits.keyRequestsPerMinuteDefault)
     .describe('The plan of this key; it replaces the limit by address.'),
+  burst: burst.default(null),
+  requests_per_month: requestsPerMonth.default(null),
 });
 export type CreateApiKey = z.infer<typeof createApiKey>;
 
@@ -53,6 +100,8 @@ export const apiKey = z.strictObject({
   prefix: z.string().describe('The first characters, to tell keys apart.'),
   scopes: z.array(z.enum(scopes)),
   requests_per_minute: z.int(),
+  burst,
+  requests_per_month: requestsPerMonth,
   created_at: fields.timestamp,
   revoked_at: fields.timestamp.nullable(),
 });
@@ -129,11 +178,27 @@ export const program = z.strictObject({
 });
 export type Program = z.infer<typeof program>;
 
+/**
+ * What core tells the edge of a merchant; never leaves the two. Neither this nor a key's grant is strict: core may tell
+ * more than this edge knows, or less.
+ */
+export const tenant = z.object({
+  plan: merchantPlan.nullable().default(null),
+  allowed_origins: z.array(z.string()).default([]),
+});
+export type Tenant = z.infer<typeof tenant>;
+
 /** What core tells the edge of a key; never leaves the two. */
-export const keyGrant = z.strictObject({
+export const keyGrant = z.object({
   api_key_id: z.string(),
   merchant_id: fields.uuid.nullable().describe('null: the operator.'),
   scopes: z.array(z.enum(scopes)),
   requests_per_minute: z.int().min(1),
+  burst: z.int().min(1).nullable().default(null),
+  requests_per_month: z.int().min(1).nullable().default(null),
+  tenant: tenant.nullable().default(null).describe("The key's merchant; null: nothing is said of it."),
 });
 export type KeyGrant = z.infer<typeof keyGrant>;
+
+/** `GET internalPaths.origins`. */
+export const originQuery = z.strictObject({ origin: z.string().min(1).max(255) });

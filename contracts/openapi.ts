@@ -12,6 +12,8 @@ import * as movements from './movements.ts';
 import { type ProblemCode, problemMediaType, problemSchema, problemTable } from './problems.ts';
 import * as revocations from './revocations.ts';
 import { type Route, routes } from './routes.ts';
+import * as rules from './rules.ts';
+import * as shards from './shards.ts';
 import * as wallets from './wallets.ts';
 
 type Json = Record<string, unknown>;
@@ -40,10 +42,18 @@ const withKey: readonly ProblemCode[] = [
 /** What is documented under a name of its own, for people and for client generators. */
 const answers: Readonly<Record<string, z.ZodType>> = {
   merchant: merchants.merchant,
+  merchant_plan: merchants.merchantPlan,
+  allowed_origins: merchants.allowedOrigins,
   api_key: merchants.apiKey,
   created_api_key: merchants.createdApiKey,
   revocation: revocations.revocation,
+  shards: shards.overview,
+  shards_drained: shards.drained,
   program: merchants.program,
+  rules_version: rules.rulesVersion,
+  rules_version_page: rules.rulesVersionPage,
+  rules_page: rules.rulesPage,
+  quote: rules.quoted,
   wallet: wallets.wallet,
   balance: wallets.walletBalance,
   transaction: wallets.transaction,
@@ -58,10 +68,18 @@ const answers: Readonly<Record<string, z.ZodType>> = {
 };
 const bodies: Readonly<Record<string, z.ZodType>> = {
   create_merchant: merchants.createMerchant,
+  set_merchant_plan: merchants.merchantPlan,
+  set_allowed_origins: merchants.allowedOrigins,
   create_api_key: merchants.createApiKey,
   create_revocation: revocations.createRevocation,
+  drain_shards: shards.drain,
   create_program: merchants.createProgram,
   create_wallet: wallets.createWallet,
+  create_rules: rules.createRules,
+  add_rules: rules.addRules,
+  publish_rules: rules.publishRules,
+  request_quote: rules.quote,
+  earn: rules.earn,
   posting: wallets.post,
   bulk_line: bulk.line,
   adjustment: movements.adjust,
@@ -182,7 +200,7 @@ function describe({ scope, description }: Route): Json {
 
 function securityOf({ scope }: Route): Json[] {
   if (scope === null) return [];
-  return scope === 'admin' ? [{ api_key: [] }] : [{ api_key: [] }, { customer_token: [] }];
+  return scope === 'admin' ? [{ operator_token: [] }] : [{ api_key: [] }, { customer_token: [] }];
 }
 
 function operation(id: string, route: Route): Json {
@@ -223,6 +241,7 @@ export function openapi(): Json {
     components: {
       securitySchemes: {
         api_key: { type: 'http', scheme: 'bearer', description: 'An API key: lp_live_…' },
+        operator_token: { type: 'http', scheme: 'bearer', description: "The operator's token, for scope `admin`." },
         customer_token: {
           type: 'http',
           scheme: 'bearer',

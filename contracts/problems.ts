@@ -42,6 +42,13 @@ export const problemTable = {
     title: 'The reversal asks for more than is left of the transaction',
     retryable: false,
   },
+  nothing_earned: { status: 409, title: 'The purchase earns no points', retryable: false },
+  counters_limit_exceeded: { status: 409, title: 'The account is counted against too many caps', retryable: false },
+  no_rules_in_force: { status: 409, title: 'The program has no earn rules in force', retryable: true },
+  rules_published: { status: 409, title: 'The rules are published and change no more', retryable: false },
+  rules_limit_exceeded: { status: 409, title: 'The program has too many rules, or versions of them', retryable: false },
+  rule_id_taken: { status: 409, title: 'The rules have a rule with this id', retryable: false },
+  effective_from_passed: { status: 409, title: 'Rules come into force now or later', retryable: false },
   reversals_limit_exceeded: { status: 409, title: 'The account has too many reversed transactions', retryable: false },
   program_mismatch: { status: 409, title: 'The wallets belong to different programs', retryable: false },
   group_refused: {

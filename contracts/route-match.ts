@@ -16,8 +16,21 @@ interface Pattern {
   readonly segments: readonly string[];
 }
 
+/** Concrete paths stand before templated ones (OpenAPI 3.1, Paths Object): what is literal earlier comes first. */
+function placeOf(path: string): string {
+  return path.replaceAll(/\/([^/])[^/]*/g, (_segment, first: string) => (first === '{' ? '1' : '0'));
+}
+
+/** The table in the order in which a path is looked for in it. */
+export const routesInOrder: readonly (readonly [RouteId, Route])[] = (
+  Object.entries(routes) as [RouteId, Route][]
+).toSorted(
+  ([, one], [, other]) =>
+    Number(placeOf(one.path) > placeOf(other.path)) - Number(placeOf(one.path) < placeOf(other.path)),
+);
+
 const patternsByLength = new Map<number, Pattern[]>();
-for (const [id, route] of Object.entries(routes) as [RouteId, Route][]) {
+for (const [id, route] of routesInOrder) {
   const segments = route.path.split('/').slice(1);
   const group = patternsByLength.get(segments.length) ?? [];
   group.push({ id, route, segments });
@@ -26,15 +39,18 @@ for (const [id, route] of Object.entries(routes) as [RouteId, Route][]) {
 
 /**
  * Finds the route of a method and a canonical path (no query). `found: false` with an empty `allow` is 404, else 405.
- * HEAD is answered by the route of GET.
+ * HEAD is answered by the route of GET. A path belongs to one row of paths: `/v1/transactions/bulk` is no transaction's.
  */
 export function matchRoute(method: string, path: string): RouteMatch {
   const segments = path.split('/').slice(1);
   const wanted = method === 'HEAD' ? 'GET' : method;
   const allow = new Set<string>();
+  let owner: string | null = null;
   for (const pattern of patternsByLength.get(segments.length) ?? []) {
+    if (owner !== null && pattern.route.path !== owner) continue;
     const params = matchSegments(pattern.segments, segments);
     if (params === null) continue;
+    owner = pattern.route.path;
     if (pattern.route.method === wanted) return { found: true, id: pattern.id, route: pattern.route, params };
     allow.add(pattern.route.method);
     if (pattern.route.method === 'GET') allow.add('HEAD');

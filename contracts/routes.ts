@@ -11,6 +11,8 @@ import * as merchants from './merchants.ts';
 import * as movements from './movements.ts';
 import type { ProblemCode } from './problems.ts';
 import * as revocations from './revocations.ts';
+import * as rules from './rules.ts';
+import * as shards from './shards.ts';
 import * as wallets from './wallets.ts';
 
 export interface Route {
@@ -49,6 +51,7 @@ const read = {
   cacheS: null,
 } as const;
 const write = { method: 'POST', idempotent: true, query: null, status: 201, cacheS: null } as const;
+const setting = { ...write, status: 200, problems: ['not_found'] } as const;
 const moving = { ...write, scope: 'transactions:write', answer: wallets.transaction } as const;
 const freezing = { ...write, scope: 'wallets:write', body: movements.freeze, answer: wallets.transaction } as const;
 
@@ -68,6 +71,22 @@ export const routes = {
     summary: 'Read a merchant',
     scope: 'merchants:read',
     answer: merchants.merchant,
+  },
+  'merchants.set_plan': {
+    ...setting,
+    path: '/v1/merchants/{merchant_id}/plan',
+    summary: "Set a merchant's plan: what its keys and customers may ask for together; the edge knows within seconds",
+    scope: 'admin',
+    body: merchants.merchantPlan,
+    answer: merchants.merchantPlan,
+  },
+  'merchants.set_allowed_origins': {
+    ...setting,
+    path: '/v1/merchants/{merchant_id}/allowed-origins',
+    summary: 'Set the web origins whose scripts may call for a merchant; the edge knows within seconds',
+    scope: 'merchants:write',
+    body: merchants.allowedOrigins,
+    answer: merchants.allowedOrigins,
   },
   'api_keys.create': {
     ...write,
@@ -97,6 +116,24 @@ export const routes = {
     answer: revocations.revocation,
     problems: [],
   },
+  'shards.read': {
+    ...read,
+    path: '/v1/admin/shards',
+    summary: 'Which process serialises which accounts',
+    scope: 'admin',
+    answer: shards.overview,
+    problems: [],
+  },
+  'shards.drain': {
+    ...write,
+    path: '/v1/admin/shards/drain',
+    summary: 'Let a process hand its shards over to the others, or take its share again',
+    scope: 'admin',
+    status: 200,
+    body: shards.drain,
+    answer: shards.drained,
+    problems: ['not_found'],
+  },
   'programs.create': {
     ...write,
     path: '/v1/programs',
@@ -112,6 +149,72 @@ export const routes = {
     summary: 'Read a program',
     scope: 'programs:read',
     answer: merchants.program,
+  },
+  'programs.quote': {
+    ...write,
+    idempotent: false,
+    path: '/v1/programs/{program_id}/quote',
+    summary: 'What a purchase would earn now, rule by rule; posts nothing',
+    scope: 'programs:read',
+    status: 200,
+    body: rules.quote,
+    answer: rules.quoted,
+    problems: ['not_found', 'no_rules_in_force', 'program_mismatch'],
+  },
+  'rules.create': {
+    ...write,
+    path: '/v1/programs/{program_id}/rules',
+    summary: 'Draft a new version of the earn rules of a program',
+    scope: 'programs:write',
+    body: rules.createRules,
+    answer: rules.rulesVersion,
+    problems: ['not_found', 'rules_limit_exceeded'],
+  },
+  'rules.list': {
+    ...read,
+    path: '/v1/programs/{program_id}/rules',
+    summary: "The versions of a program's earn rules, newest first",
+    scope: 'programs:read',
+    query: rules.rulesQuery,
+    answer: rules.rulesVersionPage,
+    problems: ['not_found', 'invalid_cursor'],
+  },
+  'rules.current': {
+    ...read,
+    path: '/v1/programs/{program_id}/rules/current',
+    summary: 'The earn rules that are in force now',
+    scope: 'programs:read',
+    query: rules.rulesQuery,
+    answer: rules.rulesPage,
+    problems: ['not_found', 'invalid_cursor', 'no_rules_in_force'],
+  },
+  'rules.read': {
+    ...read,
+    path: '/v1/programs/{program_id}/rules/{rules_id}',
+    summary: 'One version of the earn rules, with its rules',
+    scope: 'programs:read',
+    query: rules.rulesQuery,
+    answer: rules.rulesPage,
+    problems: ['not_found', 'invalid_cursor'],
+  },
+  'rules.add': {
+    ...write,
+    path: '/v1/programs/{program_id}/rules/{rules_id}/rules',
+    summary: 'Add rules to a draft',
+    scope: 'programs:write',
+    body: rules.addRules,
+    answer: rules.rulesVersion,
+    problems: ['not_found', 'rules_published', 'rules_limit_exceeded', 'rule_id_taken'],
+  },
+  'rules.publish': {
+    ...write,
+    path: '/v1/programs/{program_id}/rules/{rules_id}/publish',
+    summary: 'Publish a draft: it comes into force now, or at a later moment, and changes no more',
+    scope: 'programs:write',
+    status: 200,
+    body: rules.publishRules,
+    answer: rules.rulesVersion,
+    problems: ['not_found', 'rules_published', 'effective_from_passed'],
   },
   'wallets.create': {
     ...write,
@@ -132,9 +235,18 @@ export const routes = {
   'wallets.earn': {
     ...moving,
     path: '/v1/wallets/{wallet_id}/earn',
-    summary: 'Earn: put points into a wallet',
-    body: wallets.post,
-    problems: ['not_found', 'account_frozen', 'balance_limit_exceeded'],
+    summary: 'Earn: put points into a wallet, so many or what a purchase earns',
+    description:
+      'The points of a `purchase` come from the rules in force when the request is received; one that earns nothing is refused with `nothing_earned`, and its key remembers that. Sent again with its key it has its first outcome, whatever the rules are by then.',
+    body: rules.earn,
+    problems: [
+      'not_found',
+      'account_frozen',
+      'balance_limit_exceeded',
+      'no_rules_in_force',
+      'nothing_earned',
+      'counters_limit_exceeded',
+    ],
   },
   'wallets.burn': {
     ...moving,
@@ -286,16 +398,28 @@ export type RouteId = keyof typeof routes;
 export const internalPaths = {
   /** `GET` + lower-case hex of the key's SHA-256 → 200 `keyGrant` | 404. */
   keys: '/internal/keys/',
+  /** `GET` + a merchant's id → 200 `merchants.tenant` | 404. */
+  tenants: '/internal/tenants/',
+  /** `GET` with the query `origin` → 200 when some merchant allows that origin | 404. */
+  origins: '/internal/origins',
   /** `GET` → 200 `generations`. */
   generations: '/internal/generations',
   /** `GET` with the query `after` → 200 `revocations.listPage`. */
   revocations: '/internal/revocations',
+  /** `POST`: one process of core to another, signed with the subject `core`. */
+  peers: '/internal/peers',
 } as const;
 export const edgeSubject = 'edge';
+export const coreSubject = 'core';
 export const publicSubject = 'public';
 export const operatorSubject = 'operator';
 /** Who these are is ours to say: no customer can be called so. */
-export const reservedSubjects: ReadonlySet<string> = new Set([edgeSubject, publicSubject, operatorSubject]);
+export const reservedSubjects: ReadonlySet<string> = new Set([
+  edgeSubject,
+  coreSubject,
+  publicSubject,
+  operatorSubject,
+]);
 
 /** Whether a caller with `granted` may use a route that needs `needed`; the operator's `admin` passes everything. */
 export function allows(granted: readonly merchants.Scope[], needed: merchants.Scope | null): boolean {

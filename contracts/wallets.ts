@@ -80,6 +80,7 @@ export const transaction = z.strictObject({
   reversal_of: fields.uuid.nullable().describe('The transaction that this one reverses.'),
   metadata: fields.metadata.nullable(),
   created_at: fields.timestamp,
+  rules_id: fields.uuid.optional().describe('Only of an earn for a purchase: the rules that it was made by.'),
 });
 export type Transaction = z.infer<typeof transaction>;
 

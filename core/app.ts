@@ -2,10 +2,12 @@
  * The composition root: the one place where modules meet each other, the platform and the configuration.
  *
  * - O1 the server listens before anything else is there: what is missing is told by /readyz, and refused with 503.
- * - O2 a stop goes against the stream: no new requests, those under way finish, then the ledger, then the relay, so
- *   that what was committed last is still announced; then the connections.
+ * - O2 a stop goes against the stream: the shards go to other processes, if there are any, while requests are still
+ *   answered; then no new requests, those under way finish, then the ledger, then the relay, so that what was committed
+ *   last is still announced; then the connections.
  */
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { createBulkModule } from './bulk/index.ts';
 import { type Config, migrationsFolder } from './config.ts';
@@ -27,6 +29,8 @@ import { connectRedis, noRedis, type RedisLink } from './platform/redis/index.ts
 import { createMetrics, type Log, type Metrics } from './platform/telemetry/index.ts';
 import { createDayClosing } from './proof/index.ts';
 import { createRelay, type RelayService } from './relay/index.ts';
+import { createRulesModule } from './rules/index.ts';
+import { createShards, shardLimits } from './shards/index.ts';
 import { createWalletModule } from './wallet/index.ts';
 
 export interface App {
@@ -63,7 +67,9 @@ export function createApp(options: AppOptions): App {
     migration: newestMigration(migrationsFolder),
   });
   const relay = config.roles.has('relay') ? relayOf(platform) : null;
-  const api = config.roles.has('api') ? createApi(platform, options, relay) : null;
+  let listeningPort = config.port;
+  const address = () => config.address ?? `${reachableHost(config.host)}:${listeningPort}`;
+  const api = config.roles.has('api') ? createApi(platform, options, relay, address) : null;
   const closing = config.roles.has('api')
     ? createDayClosing({ databaseUrl: config.databaseUrl, connectMs: limits.connectMs, log })
     : null;
@@ -76,6 +82,9 @@ export function createApp(options: AppOptions): App {
     findKeyGrant: api?.findKeyGrant ?? null,
     listRevocations: api?.listRevocations ?? null,
     readGenerations: api?.readGenerations ?? null,
+    tenants: api?.tenants ?? null,
+    peers: api?.shards.peers ?? null,
+    pressure: api?.ledger.pressure ?? null,
     explain: (error) =>
       error instanceof DatabaseUnavailable ? new ProblemError('unavailable', { cause: error }) : null,
     readiness: () => readinessOf(probe, api?.ledger ?? null, relay, platform),
@@ -88,6 +97,7 @@ export function createApp(options: AppOptions): App {
   return {
     async start() {
       const port = await server.listen();
+      listeningPort = port;
       log.info('listening', { host: config.host, port, roles: [...config.roles] });
       platform.redis.start();
       relay?.start();
@@ -99,9 +109,11 @@ export function createApp(options: AppOptions): App {
     async stop() {
       server.drain();
       const steps: readonly (readonly [string, () => unknown])[] = [
+        ['shards', () => api?.shards.drain(limits.handOverMs)],
         ['http', () => server.stop()],
         ['ledger', () => api?.ledger.stop(limits.ledgerStopMs)],
         ['relay', () => relay?.stop(limits.relayStopMs)],
+        ['membership', () => api?.shards.stop()],
         ['closing of days', () => closing?.stop(limits.closeMs)],
         ['probe', () => probe.stop()],
         ['redis', () => platform.redis.stop()],
@@ -134,7 +146,7 @@ function createPlatform({ config, log }: AppOptions): Platform {
   return { config, log, metrics, database, redis };
 }
 
-function createApi(platform: Platform, options: AppOptions, relay: RelayService | null) {
+function createApi(platform: Platform, options: AppOptions, relay: RelayService | null, address: () => string) {
   const { config, log, metrics, database } = platform;
   const merchant = createMerchantModule({ ...platform, adminTokenDigest: config.adminTokenDigest, limits });
   const identity = createIdentityModule({ database });
@@ -147,15 +159,38 @@ function createApi(platform: Platform, options: AppOptions, relay: RelayService 
     metrics,
     limits,
   });
+  const rules = createRulesModule({
+    database,
+    programs: merchant.programs,
+    wallets: wallet.accounts,
+    states: { read: (accountId) => ledger.states.read(accountId) },
+  });
+  let isSuperseded = false;
+  const superseded = () => {
+    if (!isSuperseded) options.fatal('another process owns this writer now');
+    isSuperseded = true;
+  };
+  const shards = createShards({
+    ...platform,
+    databaseUrl: config.databaseUrl,
+    writerId: config.writerId,
+    address,
+    signingKey: config.signingKeys[0],
+    relay: config.kafkaBrokers.length > 0 ? relay : null,
+    limits: { ...shardLimits, deadMs: config.memberDeadMs },
+    superseded,
+  });
   const ledger: Ledger = createLedger({
     databaseUrl: config.databaseUrl,
     database,
     writerId: config.writerId,
     accounts: wallet.accounts,
+    purchases: rules.purchases,
     log,
     registry: metrics.registry,
     committed: (batch) => relay?.offer(batch),
-    superseded: () => options.fatal('another process owns this writer now'),
+    superseded,
+    share: shards.share,
   });
   const bulk = createBulkModule({ ledger: ledger.lines, log, metrics });
   const handlers: Handlers = {
@@ -163,12 +198,20 @@ function createApi(platform: Platform, options: AppOptions, relay: RelayService 
     ...identity.handlers,
     ...giftcard.handlers,
     ...wallet.handlers,
+    ...rules.handlers,
     ...ledger.handlers,
+    ...shards.handlers,
     ...bulk.handlers,
   };
   const { listRevocations } = identity;
   const readGenerations = async () => ({ catalog: await giftcard.catalogGeneration() });
-  return { handlers, findKeyGrant: merchant.findKeyGrant, listRevocations, readGenerations, ledger };
+  const { findKeyGrant, tenants } = merchant;
+  return { handlers, findKeyGrant, tenants, listRevocations, readGenerations, ledger, shards };
+}
+
+/** Nobody can be reached at "any address": then by the name of the machine. */
+function reachableHost(host: string): string {
+  return host === '0.0.0.0' || host === '::' ? hostname() : host;
 }
 
 function relayOf({ config, log, metrics }: Platform): RelayService {

@@ -17,6 +17,8 @@ export type Role = (typeof roles)[number];
 export interface Config {
   readonly host: string;
   readonly port: number;
+  /** `host:port` where other processes of core reach this one; null: where it listens. */
+  readonly address: string | null;
   readonly databaseUrl: string;
   /** Empty: events wait in the ledger. */
   readonly kafkaBrokers: readonly string[];
@@ -25,8 +27,10 @@ export interface Config {
   readonly signingKeys: readonly [SigningKey, ...SigningKey[]];
   /** Lower-case hex of the operator's token's SHA-256; the token itself is not kept. */
   readonly adminTokenDigest: string;
-  /** Which commit lane this process runs. */
+  /** Which commit lane this process runs: its own, and nobody else's at the same time. */
   readonly writerId: number;
+  /** A process of core that shows no sign of life for this long is taken for dead by the others. */
+  readonly memberDeadMs: number;
   readonly roles: ReadonlySet<Role>;
   readonly logLevel: LogLevel;
 }
@@ -50,6 +54,10 @@ const list = (text: string): string[] =>
 const environment = z.object({
   CORE_HOST: z.string().min(1).default('127.0.0.1'),
   CORE_PORT: z.coerce.number().int().min(0).max(65_535).default(7_070),
+  CORE_ADDRESS: z
+    .string()
+    .regex(/^(|[^:\s]+:\d{1,5}|\[[0-9a-fA-F:.]+\]:\d{1,5})$/, 'must be host:port')
+    .default(''),
   DATABASE_URL: databaseUrl,
   KAFKA_BROKERS: z
     .string()
@@ -72,6 +80,7 @@ const environment = z.object({
     .min(ADMIN_TOKEN_CHARS_MIN, `must have ${ADMIN_TOKEN_CHARS_MIN} characters or more`)
     .transform((token) => hash('sha256', token, 'hex')),
   WRITER_ID: z.coerce.number().int().min(0).max(1_023).default(1),
+  MEMBER_DEAD_MS: z.coerce.number().int().min(2_500).max(60_000).default(3_000),
   ROLES: z
     .string()
     .default(roles.join(','))
@@ -86,12 +95,14 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   return {
     host: values.CORE_HOST,
     port: values.CORE_PORT,
+    address: values.CORE_ADDRESS === '' ? null : values.CORE_ADDRESS,
     databaseUrl: values.DATABASE_URL,
     kafkaBrokers: values.KAFKA_BROKERS,
     redisUrl: values.REDIS_URL === '' ? null : values.REDIS_URL,
     signingKeys: values.EDGE_SIGNING_KEYS,
     adminTokenDigest: values.ADMIN_TOKEN,
     writerId: values.WRITER_ID,
+    memberDeadMs: values.MEMBER_DEAD_MS,
     roles: new Set(values.ROLES),
     logLevel: values.LOG_LEVEL,
   };

@@ -19,12 +19,14 @@ export const limits = {
   nonceGroupMs: 1_000,
   /** How long a stop waits for requests under way. */
   drainMs: 8_000,
+  /** How long a stop hands shards over before, where there is somebody to take them. */
+  handOverMs: 4_000,
   /** Then the ledger finishes its batches, the relay publishes what is in memory, and connections close. */
   ledgerStopMs: 4_000,
   relayStopMs: 4_000,
   closeMs: 1_000,
   /** How long all of a stop may take, before the process ends regardless. */
-  stopMs: 19_000,
+  stopMs: 23_000,
 
   /** One statement of the pool; the server cancels it then. */
   statementMs: 5_000,
@@ -74,7 +76,10 @@ if (limits.noncesMax < 20_000 * ((2 * wire.signatureWindowMs) / 1_000)) {
 if (limits.cacheTombstoneMs <= limits.statementMs + limits.statementGraceMs) {
   throw new Error('limits: a tombstone must outlive every load that began before it');
 }
-if (limits.drainMs + limits.ledgerStopMs + limits.relayStopMs + 3 * limits.closeMs > limits.stopMs) {
+if (
+  limits.handOverMs + limits.drainMs + limits.ledgerStopMs + limits.relayStopMs + 3 * limits.closeMs >
+  limits.stopMs
+) {
   throw new Error('limits: the parts of a stop must fit into the whole');
 }
 if (

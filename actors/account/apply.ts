@@ -5,6 +5,7 @@
  * the balance; what is available falls below zero by a reversal only. A store that hands out anything else is broken.
  */
 import { limits } from '@local-plus/contracts';
+import { changedCounters } from './counters.ts';
 import { assert } from './invariant.ts';
 import { accountLimits } from './limits.ts';
 import { changedLots, negated, noLots, sumOf } from './lots.ts';
@@ -33,10 +34,15 @@ export function stateAfter(
   assert(Number.isSafeInteger(atMs) && atMs >= state.lastAtMs, 'times never run backwards');
   const lots = detail?.lots === undefined ? state.lots : changedLots(state.lots, detail.lots);
   const holds = movement.heldDelta === 0 ? state.holds : holdsAfter(state, movement);
-  const reversals = kind === 'reverse' ? reversalsAfter(state, movement) : state.reversals;
+  const isCounted = kind === 'reverse' && detail?.returns === undefined;
+  const reversals = isCounted ? reversalsAfter(state, movement) : state.reversals;
+  assert((detail?.returns ?? 0) <= state.version, 'what comes back had left');
+  const counters =
+    detail?.counters === undefined ? state.counters : changedCounters(state.counters, detail.counters, atMs);
   const owed = detail?.owed === undefined ? state.owed : state.owed + (kind === 'earn' ? -detail.owed : detail.owed);
   const frozen = kind === 'freeze' || (state.frozen && kind !== 'unfreeze');
-  const plain = lots.length === 0 && holds.length === 0 && reversals.length === 0 && owed === 0 && !frozen;
+  const isListless = lots.length === 0 && holds.length === 0 && reversals.length === 0 && counters.length === 0;
+  const plain = isListless && owed === 0 && !frozen;
   const next: AccountState = {
     version: state.version + 1,
     balance: state.balance + movement.balanceDelta,
@@ -47,6 +53,7 @@ export function stateAfter(
     lots,
     holds,
     reversals,
+    counters,
     baseVersion: baseVersion === undefined ? baseAfter(state, plain) : baseVersion,
     dueAtMs: lots === state.lots && holds === state.holds ? state.dueAtMs : earliestDueMs(lots, holds),
   };
@@ -64,6 +71,8 @@ const movesIn = ({ amount, balanceDelta, heldDelta }: Movement): boolean =>
   isAmount(amount) && balanceDelta === amount && heldDelta === 0;
 const movesOut = ({ amount, balanceDelta, heldDelta }: Movement): boolean =>
   isAmount(amount) && balanceDelta === -amount && heldDelta === 0;
+const reverses = ({ amount, balanceDelta, heldDelta, detail }: Movement): boolean =>
+  isAmount(amount) && Math.abs(balanceDelta) === amount - (detail?.owed ?? 0) && heldDelta === 0;
 const movesNothing = ({ amount, balanceDelta, heldDelta }: Movement): boolean =>
   amount === 0 && balanceDelta === 0 && heldDelta === 0;
 
@@ -79,8 +88,7 @@ const fits: Readonly<Record<TransactionKind, (movement: Movement) => boolean>> =
   capture: ({ amount, balanceDelta, heldDelta, detail }) =>
     isAmount(amount) && balanceDelta === -amount && heldDelta === -amount - (detail?.released ?? 0),
   release: ({ amount, balanceDelta, heldDelta }) => isAmount(amount) && balanceDelta === 0 && heldDelta === -amount,
-  reverse: ({ amount, balanceDelta, heldDelta, detail }) =>
-    isAmount(amount) && Math.abs(balanceDelta) === amount - (detail?.owed ?? 0) && heldDelta === 0,
+  reverse: (movement) => (movement.detail?.returns === undefined ? reverses(movement) : movesIn(movement)),
   expire: movesOut,
   transfer_out: movesOut,
   transfer_in: movesIn,

@@ -38,6 +38,10 @@ export function detailText(detail: PostingDetail | null): string | null {
   if (detail.reason !== undefined) members.push(`"reason":${JSON.stringify(detail.reason)}`);
   if (detail.partner !== undefined) members.push(`"partner":"${detail.partner}"`);
   if (detail.due !== undefined) members.push('"due":true');
+  if (detail.across !== undefined) members.push('"across":true');
+  if (detail.returns !== undefined) members.push(`"returns":${detail.returns}`);
+  if (detail.rules !== undefined) members.push(`"rules":"${detail.rules}"`);
+  if (detail.counters !== undefined) members.push(`"counters":${JSON.stringify(detail.counters)}`);
   return `{${members.join()}}`;
 }
 

@@ -3,30 +3,48 @@
  * never a guess.
  */
 import { assertCovered, assertHold } from './apply.ts';
+import { assertCounters, noCounters } from './counters.ts';
 import { assert, InvariantViolation } from './invariant.ts';
 import { assertLots, noLots } from './lots.ts';
-import type { AccountState, Hold, Lot, Reversal } from './model.ts';
+import type { AccountState, Counter, Hold, Lot, Reversal } from './model.ts';
 import { earliestDueMs, noHolds, noReversals } from './state.ts';
 
+/** Counters stand only where there are any: checkpoints are older than they are. */
 const members = 'version,balance,held,last_at_ms,frozen,owed,lots,holds,reversals';
+const membersWithCounters = `${members},counters`;
 
 /** Canonical: equal states are equal texts. A hold is `[version, amount, expires at ms, lots]`. */
 export function checkpointOf(state: AccountState): string {
   const { version, balance, held, lastAtMs, frozen, owed, lots, reversals } = state;
+  const counters = state.counters.length === 0 ? {} : { counters: state.counters };
   const holds = state.holds.map((hold) => [hold.version, hold.amount, hold.expiresAtMs, hold.lots]);
-  return JSON.stringify({ version, balance, held, last_at_ms: lastAtMs, frozen, owed, lots, holds, reversals });
+  return JSON.stringify({
+    version,
+    balance,
+    held,
+    last_at_ms: lastAtMs,
+    frozen,
+    owed,
+    lots,
+    holds,
+    reversals,
+    ...counters,
+  });
 }
 
 /** The inverse of {@link checkpointOf}. */
 export function readCheckpoint(text: string): AccountState {
   const read = parsed(text);
   assert(typeof read === 'object' && read !== null && !Array.isArray(read), 'a checkpoint is an object');
-  assert(Object.keys(read).join() === members, 'a checkpoint has its members');
+  const found = Object.keys(read).join();
+  assert(found === members || found === membersWithCounters, 'a checkpoint has its members');
   const from = read as Readonly<Record<string, unknown>>;
   const version = integer(from['version']);
   const lots = lotsFrom(from['lots']);
   const holds = list(from['holds']).map(holdFrom);
   const reversals = list(from['reversals']).map(reversalFrom);
+  const counters = found === members ? noCounters : list(from['counters']).map(counterFrom);
+  assertCounters(counters);
   assertAscending(
     holds.map((hold) => hold.version),
     version,
@@ -46,6 +64,7 @@ export function readCheckpoint(text: string): AccountState {
     lots,
     holds: holds.length === 0 ? noHolds : holds,
     reversals: reversals.length === 0 ? noReversals : reversals,
+    counters,
     baseVersion: version,
     dueAtMs: earliestDueMs(lots, holds),
   };
@@ -99,6 +118,12 @@ function reversalFrom(value: unknown): Reversal {
   const [version, amount, ...more] = list(value);
   assert(more.length === 0 && integer(amount) > 0, 'a reversal is a version and an amount');
   return [integer(version), integer(amount)];
+}
+
+function counterFrom(value: unknown): Counter {
+  const [key, untilMs, count, ...more] = list(value);
+  assert(more.length === 0 && typeof key === 'string', 'a counter is a name, an end and a count');
+  return [key, integer(untilMs), integer(count)];
 }
 
 function assertAscending(versions: readonly number[], max: number): void {

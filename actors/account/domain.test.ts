@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits } from '@local-plus/contracts';
+import { foreverMs } from './counters.ts';
 import { apply, type Command, type CommandKind, decide, InvariantViolation } from './domain.ts';
 import { accountLimits } from './limits.ts';
 import {
@@ -10,6 +11,8 @@ import {
   describeRows,
   earn,
   freeze,
+  giveBack,
+  grant,
   History,
   hold,
   load,
@@ -17,12 +20,15 @@ import {
   noonOf,
   partner,
   programId,
+  purchase,
   type Row,
   recover,
   redeem,
   release,
   reverse,
+  rulesId,
   toTheLimit,
+  transferAcross,
   transferIn,
   transferOut,
   unfreeze,
@@ -31,6 +37,17 @@ import {
 const max = limits.balanceMax;
 const most = limits.amountMax;
 const to = `"partner":"${partner}"`;
+
+/** A cap of a day that is that many days from the first. */
+const aDay = (points: number, day = 0) => ['a/day', day, points] as const;
+/** How counters grew: by name, last day of the window, points; and that of purchases. */
+const counted = (purchases: number, ...grown: readonly (readonly [string, number, number])[]): string => {
+  const counters = grown.map(([name, day, by]) => [name, (day + 1) * 86_400_000, by]);
+  return `"rules":"${rulesId}","counters":${JSON.stringify([...counters, ['purchases', foreverMs, purchases]])}`;
+};
+const fullOfCounters = [
+  purchase(Array.from({ length: accountLimits.countersMax - 1 }, (_, index) => grant(1, [`${index}/day`, 0, 2]))),
+];
 
 /** Those of holds, of what is due, and of reversals have files of their own. */
 const cases: Readonly<
@@ -67,6 +84,95 @@ const cases: Readonly<
     ['has no lot below zero', [earn(9), burn(9), reverse(1, null, negative(9))], earn(9, 5), '9 → 0/0 issued'],
     ['not into a frozen account', [freeze], earn(1), 'account_frozen'],
     ['frozen comes before the limit', [...toTheLimit(0), freeze], earn(1), 'account_frozen'],
+  ],
+  purchase: [
+    ['earns what its grants are', [], purchase([grant(5), grant(7)]), `12 → 12/0 issued {${counted(1)}}`],
+    ['makes a lot', [], purchase([grant(5)], [], 9), `5 → 5/0 9:5 issued {"lots":[[9,5]],${counted(1)}}`],
+    [
+      'earns less once it is not the first',
+      [purchase([grant(5)])],
+      purchase([grant(5)], [grant(3)]),
+      `3 → 8/0 issued {${counted(1)}}`,
+    ],
+    ['is the first after plain earns', [earn(1)], purchase([grant(5)], [grant(3)]), `5 → 6/0 issued {${counted(1)}}`],
+    ['is stopped by a cap', [], purchase([grant(9, aDay(6))]), `6 → 6/0 issued {${counted(1, ['a/day', 0, 6])}}`],
+    [
+      'gets what a cap has left',
+      [purchase([grant(4, aDay(6))])],
+      purchase([grant(9, aDay(6))]),
+      `2 → 6/0 issued {${counted(1, ['a/day', 0, 2])}}`,
+    ],
+    ['gets nothing of a full cap', [purchase([grant(6, aDay(6))])], purchase([grant(9, aDay(6))]), 'nothing_earned'],
+    [
+      'gets nothing of a cap that was lowered since',
+      [purchase([grant(6, aDay(6))])],
+      purchase([grant(9, aDay(5))]),
+      'nothing_earned',
+    ],
+    [
+      'gets more in the next window',
+      [purchase([grant(6, aDay(6))]), 1],
+      purchase([grant(9, aDay(6, 1))]),
+      `6 → 12/0 issued {${counted(1, ['a/day', 1, 6])}}`,
+    ],
+    [
+      'is late for its window, and finds it full',
+      [purchase([grant(6, aDay(6))]), 0.52],
+      purchase([grant(9, aDay(6))]),
+      'nothing_earned',
+    ],
+    [
+      'is late for its window, and finds room',
+      [purchase([grant(4, aDay(6))]), 0.52],
+      purchase([grant(9, aDay(6))]),
+      `2 → 6/0 issued {${counted(1, ['a/day', 0, 2])}}`,
+    ],
+    ['is far too late for its window', [1], purchase([grant(9, aDay(6))]), 'nothing_earned'],
+    [
+      'shares a cap in the order of its grants',
+      [],
+      purchase([grant(4, aDay(6)), grant(4, aDay(6))]),
+      `6 → 6/0 issued {${counted(1, ['a/day', 0, 6])}}`,
+    ],
+    [
+      'obeys the tightest of its caps',
+      [],
+      purchase([grant(9, aDay(6), ['a/month', 29, 4])]),
+      `4 → 4/0 issued {${counted(1, ['a/day', 0, 4], ['a/month', 29, 4])}}`,
+    ],
+    [
+      'is not given back by a reversal',
+      [purchase([grant(6, aDay(6))]), reverse(1, null)],
+      purchase([grant(9, aDay(6))]),
+      'nothing_earned',
+    ],
+    [
+      'earns no more than one transaction can',
+      [],
+      purchase([grant(most), grant(most)]),
+      `${most} → ${most}/0 issued {${counted(1)}}`,
+    ],
+    [
+      'pays the debt',
+      [earn(9), burn(9), reverse(1, null, recover)],
+      purchase([grant(4)]),
+      `0 → 0/0 owes 5 issued {"owed":4,${counted(1)}}`,
+    ],
+    ['does not pass the limit', toTheLimit(7), purchase([grant(8)]), 'balance_limit_exceeded'],
+    [
+      'needs no more counters than there may be',
+      fullOfCounters,
+      purchase([grant(1, ['one more/day', 0, 1])]),
+      'counters_limit_exceeded',
+    ],
+    [
+      'grows the counters that there are',
+      fullOfCounters,
+      purchase([grant(1, ['0/day', 0, 2])]),
+      `1 → 1000/0 issued {${counted(1, ['0/day', 0, 1])}}`,
+    ],
+    ['not into a frozen account', [freeze], purchase([grant(1)]), 'account_frozen'],
+    ['frozen comes before nothing', [freeze], purchase([]), 'account_frozen'],
   ],
   burn: [
     ['not of an opened account', [], burn(1), 'insufficient_funds'],
@@ -129,6 +235,34 @@ const cases: Readonly<
     ['takes what expires first', [load(5), earn(5, 9)], transferOut(7), `-7 → 3/0 transit {"lots":[[9,-5]],${to}}`],
     ['takes no more', [earn(5), hold(1)], transferOut(5), 'insufficient_funds'],
     ['not of a frozen account', [freeze], transferOut(1), 'account_frozen'],
+    ['says that it goes across lanes', [earn(5)], transferAcross(5), `-5 → 0/0 transit {${to},"across":true}`],
+  ],
+  return: [
+    [
+      'gives back to the lots',
+      [load(5), earn(5, 9), transferAcross(7), earn(1, 9)],
+      giveBack(3),
+      '7 → 11/0 9:6 transit {"lots":[[9,5]],"returns":3}',
+    ],
+    ['to a frozen account', [load(5), transferAcross(4), freeze], giveBack(2), '4 → 5/0 frozen transit {"returns":2}'],
+    [
+      'also points whose day is over',
+      [earn(5, 1), transferAcross(5), 9],
+      giveBack(2),
+      '5 → 5/0 1:5 transit {"lots":[[1,5]],"returns":2}',
+    ],
+    [
+      'pays no debt',
+      [earn(9), burn(9), reverse(1, null, recover), load(2), transferAcross(2)],
+      giveBack(5),
+      '2 → 2/0 owes 9 transit {"returns":5}',
+    ],
+    [
+      'makes up a balance below zero',
+      [earn(4), earn(3, 5), transferAcross(7), reverse(1, null, negative(9))],
+      giveBack(3),
+      '7 → 3/0 transit {"returns":3}',
+    ],
   ],
   transfer_in: [
     ['puts in', [], transferIn(7), `7 → 7/0 transit {${to}}`],
@@ -166,6 +300,15 @@ const cases: Readonly<
 
 describe('the account machine', () => {
   describeRows(cases);
+
+  it('waits with what comes back until there is room for it, and takes nothing back that did not leave', () => {
+    const full = new History([load(8), transferAcross(8), ...toTheLimit(7)]);
+    assert.throws(() => full.ask(giveBack(2)), InvariantViolation);
+    full.post(burn(1));
+    assert.equal(full.post(giveBack(2)).balanceAfter, max);
+    const whole = new History([load(8), transferOut(8)]);
+    assert.throws(() => whole.ask(giveBack(2)), InvariantViolation);
+  });
 
   it('holds time at the account when the clock goes back', () => {
     const history = new History([7, earn(5, 3), 2]);

@@ -8,6 +8,7 @@
 import { limits, programAccount } from '@local-plus/contracts';
 import { stateAfter } from './apply.ts';
 import { checkpointOf } from './checkpoint.ts';
+import { assertGrants } from './counters.ts';
 import { refusalOf } from './guards.ts';
 import { assert } from './invariant.ts';
 import { accountLimits } from './limits.ts';
@@ -57,6 +58,11 @@ function assertShape(state: AccountState, command: Command): void {
       assertAmount(command.amount);
       assertExpiry(command.expiry);
       break;
+    case 'purchase':
+      assertGrants(command.first);
+      assertGrants(command.later);
+      assertExpiry(command.expiry);
+      break;
     case 'adjust':
       assertAmount(command.amount);
       assertExpiry(command.expiry);
@@ -78,6 +84,9 @@ function assertShape(state: AccountState, command: Command): void {
         assert(sumOf(command.lots) <= command.amount, 'the lots of a transfer are part of it');
       }
       break;
+    case 'return':
+      assertReturn(state, command);
+      break;
     case 'burn':
     case 'load':
     case 'redeem':
@@ -96,6 +105,12 @@ function assertReversal(state: AccountState, { original, amount, policy }: Comma
   if (amount !== null) assertAmount(amount);
   assertWithin(original.version, state.version, 'what is reversed has happened');
   if (policy.type === 'negative') assertAmount(policy.limit);
+}
+
+function assertReturn(state: AccountState, { original }: CommandOf<'return'>): void {
+  assertWithin(original.version, state.version, 'what comes back had left');
+  const isAcross = original.kind === 'transfer_out' && original.detail?.across === true;
+  assert(isAcross, 'only a transfer across lanes comes back');
 }
 
 function assertExpiry(rule: ExpiryRule | null): void {

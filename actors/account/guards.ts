@@ -3,6 +3,7 @@
  * the first that holds is the answer. A kind refuses for nothing that does not stand here.
  */
 import { limits } from '@local-plus/contracts';
+import { allot, changedCounters, grantsOf } from './counters.ts';
 import { accountLimits } from './limits.ts';
 import { dueLots } from './lots.ts';
 import type { AccountState, Command, CommandKind, CommandOf, RefusalCode } from './model.ts';
@@ -16,6 +17,18 @@ const guards: Guards = {
   earn: {
     account_frozen: isFrozen,
     balance_limit_exceeded: (state, command) => overflows(state, command.amount - Math.min(command.amount, state.owed)),
+  },
+  purchase: {
+    account_frozen: isFrozen,
+    nothing_earned: (state, command, atMs) => allot(state.counters, grantsOf(state, command), atMs).total === 0,
+    balance_limit_exceeded: (state, command, atMs) => {
+      const { total } = allot(state.counters, grantsOf(state, command), atMs);
+      return overflows(state, total - Math.min(total, state.owed));
+    },
+    counters_limit_exceeded: (state, command, atMs) => {
+      const { changes } = allot(state.counters, grantsOf(state, command), atMs);
+      return changedCounters(state.counters, changes, atMs).length > accountLimits.countersMax;
+    },
   },
   burn: {
     account_frozen: isFrozen,
@@ -60,6 +73,11 @@ const guards: Guards = {
     account_frozen: isFrozen,
     insufficient_funds: isShort,
   },
+  /**
+   * The other account said no already, and what is on its way belongs here: frozen or not. A stored refusal would keep it
+   * away for ever; a balance without room for it is an assertion instead, and the transfer is open until there is room.
+   */
+  return: {},
   transfer_in: {
     account_frozen: isFrozen,
     balance_limit_exceeded: (state, command) => overflows(state, command.amount),
@@ -75,6 +93,11 @@ const guards: Guards = {
       dueLots(state.lots, atMs).length === 0 && !state.holds.some((hold) => hold.expiresAtMs <= atMs),
   },
 };
+
+/** Whether this release knows the kind: what another process asks for may be of a newer one. */
+export function isCommandKind(kind: string): kind is CommandKind {
+  return Object.hasOwn(guards, kind);
+}
 
 function isFrozen(state: AccountState): boolean {
   return state.frozen;

@@ -6,6 +6,13 @@ export const accountLimits = {
   holdsMax: 1_000,
   /** Transactions of one account that have been reversed, wholly or in part; a further one is refused. */
   reversalsMax: 4_096,
+  /** Counters of one account; a purchase that needs a further one is refused. */
+  countersMax: 1_000,
+  /** How long a counter outlives its window: longer than any request is under way, and than clocks differ. */
+  counterKeptMs: 3_600_000,
+  /** What one purchase brings at most. */
+  grantsMax: 1_000,
+  grantCapsMax: 10,
   /** The longest a hold may last. */
   holdSecondsMax: 30 * 24 * 3_600,
   expiryMonthsMax: 120,

@@ -25,6 +25,26 @@ export interface Hold {
   readonly lots: readonly Lot[];
 }
 
+/**
+ * What purchases have earned under a cap in one of its windows: the cap's name, the window's end in Unix milliseconds, the
+ * points. One that is called `purchases` counts purchases instead.
+ */
+export type Counter = readonly [key: string, untilMs: number, count: number];
+
+/** A bound of what a counter may come to in its window. */
+export interface Cap {
+  readonly counter: string;
+  /** The end of the window in which the request was received. */
+  readonly untilMs: number;
+  readonly max: number;
+}
+
+/** What earn rules give for a purchase, unless its caps leave less. */
+export interface Grant {
+  readonly points: number;
+  readonly caps: readonly Cap[];
+}
+
 /** How much of an earlier transaction has been reversed. */
 export type Reversal = readonly [version: number, amount: number];
 
@@ -49,9 +69,11 @@ export interface AccountState {
   readonly holds: readonly Hold[];
   /** Sorted by version. */
   readonly reversals: readonly Reversal[];
+  /** Of purchases, against the caps of earn rules. Bounded (limits.ts). */
+  readonly counters: readonly Counter[];
   /**
    * From which version on the rows have to be read to get this state again: null when the newest row alone says it all
-   * (no lots, holds, reversals, debt, not frozen); else the version of the last checkpoint, or of the last row that said
+   * (no lots, holds, reversals, counters, debt, not frozen); else the version of the last checkpoint, or of the last row that said
    * it all; 0: the opened account.
    */
   readonly baseVersion: number | null;
@@ -87,7 +109,7 @@ export interface Original {
   readonly detail: PostingDetail | null;
 }
 
-interface Asked<Kind extends TransactionKind | 'due'> {
+interface Asked<Kind extends TransactionKind | 'due' | 'return' | 'purchase'> {
   readonly kind: Kind;
   readonly programId: ProgramId;
 }
@@ -96,9 +118,21 @@ interface Moving<Kind extends TransactionKind> extends Asked<Kind> {
   readonly amount: number;
 }
 
-/** What can be asked of an account, one member per kind; `due` posts what time has made due: a release or an expiry. */
+/**
+ * What can be asked of an account, one member per kind; `due` posts what time has made due: a release or an expiry; `return`
+ * posts a reversal: what a transfer across lanes took out, and the other account refused, comes back; `purchase` posts an
+ * earn: what earn rules give for it and their caps leave.
+ */
 export type Command =
   | (Moving<'earn'> & { readonly expiry: ExpiryRule | null })
+  | (Asked<'purchase'> & {
+      readonly expiry: ExpiryRule | null;
+      /** The id of the rules that made the grants. */
+      readonly rules: string;
+      /** What they give if the wallet never earned for a purchase before, and if it did; in the order of their precedence. */
+      readonly first: readonly Grant[];
+      readonly later: readonly Grant[];
+    })
   | Moving<'burn'>
   | Moving<'load'>
   | Moving<'redeem'>
@@ -124,7 +158,15 @@ export type Command =
       readonly reason: string | null;
       readonly policy: ReversalPolicy;
     })
-  | (Moving<'transfer_out'> & { readonly partner: AccountId })
+  | (Moving<'transfer_out'> & {
+      readonly partner: AccountId;
+      /** The other account is of another lane: its `transfer_in` is a request of its own, or what left comes back. */
+      readonly across?: true;
+    })
+  | (Asked<'return'> & {
+      /** A `transfer_out` across lanes; that it comes back once only is for its key to see to. */
+      readonly original: Original;
+    })
   | (Moving<'transfer_in'> & {
       readonly partner: AccountId;
       /** Which lots left the other account (its posting's lots, negated): a transfer changes no point's expiry. */
@@ -149,7 +191,9 @@ export type RefusalCode =
   | 'not_reversible'
   | 'reversal_exceeds_original'
   | 'reversals_limit_exceeded'
-  | 'nothing_due';
+  | 'nothing_due'
+  | 'nothing_earned'
+  | 'counters_limit_exceeded';
 
 /**
  * What a posting did beyond its amount; only members that say something are there, in this order. It is kept as the
@@ -175,6 +219,14 @@ export interface PostingDetail {
   readonly partner?: AccountId;
   /** Of a release or an expiry that nobody asked for. */
   readonly due?: true;
+  /** Of a transfer out: the other account is of another lane, so that its side is no part of this batch. */
+  readonly across?: true;
+  /** Of a reversal that brings a transfer out across lanes back: the version of that. It counts among no reversals. */
+  readonly returns?: number;
+  /** Of an earn for a purchase: the id of the rules that it was made by. */
+  readonly rules?: string;
+  /** Of an earn for a purchase: by how much counters grew. */
+  readonly counters?: readonly Counter[];
 }
 
 /** The ledger row's part that the machine decides. */
@@ -213,7 +265,7 @@ export interface AccountRecord {
   readonly hash: string | null;
 }
 
-/** A row that says it all: no lots, holds, reversals or debt, not frozen. */
+/** A row that says it all: no lots, holds, reversals, counters or debt, not frozen. */
 export interface AccountHead {
   readonly version: number;
   readonly balance: number;

@@ -3,6 +3,7 @@
  * the detail.
  */
 import { limits, type ProgramAccountRole, type TransactionId } from '@local-plus/contracts';
+import { allot, grantsOf } from './counters.ts';
 import { assert } from './invariant.ts';
 import { between, dueLots, expiryDay, firstOf, liveLots, lotDueAtMs, negated, noLots, sumOf } from './lots.ts';
 import type {
@@ -36,11 +37,11 @@ export interface Planned extends Movement {
 type Plan<Asked> = (state: AccountState, command: Asked, atMs: number) => Planned;
 
 const plans: { readonly [Kind in CommandKind]: Plan<CommandOf<Kind>> } = {
-  earn: (state, { amount, expiry }, atMs) => {
-    const paid = Math.min(amount, state.owed);
-    const lots = expiringLots(state, amount - paid, expiry, atMs);
-    const detail = paid === 0 ? lotsDetail(lots) : { ...lotsDetail(lots), owed: paid };
-    return moved('earn', amount, amount - paid, 'issued', detail);
+  earn: (state, { amount, expiry }, atMs) => planEarn(state, amount, expiry, atMs),
+  purchase: (state, command, atMs) => {
+    const { total, changes } = allot(state.counters, grantsOf(state, command), atMs);
+    const planned = planEarn(state, total, command.expiry, atMs);
+    return { ...planned, detail: { ...planned.detail, rules: command.rules, counters: changes } };
   },
   burn: (state, { amount }, atMs) => moved('burn', amount, -amount, 'redeemed', spent(state, amount, atMs)),
   load: (_state, { amount }) => moved('load', amount, amount, 'issued', null),
@@ -59,8 +60,11 @@ const plans: { readonly [Kind in CommandKind]: Plan<CommandOf<Kind>> } = {
   capture: planCapture,
   release: (state, command) => planRelease(state, openHold(state, command.hold), false),
   reverse: planReverse,
-  transfer_out: (state, { amount, partner }, atMs) =>
-    moved('transfer_out', amount, -amount, 'transit', { ...spent(state, amount, atMs), partner }),
+  transfer_out: (state, { amount, partner, across }, atMs) => {
+    const detail = { ...spent(state, amount, atMs), partner, ...(across === true && { across }) };
+    return moved('transfer_out', amount, -amount, 'transit', detail);
+  },
+  return: planReturn,
   transfer_in: (state, { amount, partner, lots }) =>
     moved('transfer_in', amount, amount, 'transit', { ...lotsDetail(beyondDeficit(state, lots ?? noLots)), partner }),
   freeze: (_state, { reason }) => moved('freeze', 0, 0, 'adjusted', { reason }),
@@ -71,6 +75,13 @@ const plans: { readonly [Kind in CommandKind]: Plan<CommandOf<Kind>> } = {
 /** What a command moves that no guard refuses. */
 export function plan(state: AccountState, command: Command, atMs: number): Planned {
   return (plans[command.kind] as Plan<Command>)(state, command, atMs);
+}
+
+function planEarn(state: AccountState, amount: number, expiry: ExpiryRule | null, atMs: number): Planned {
+  const paid = Math.min(amount, state.owed);
+  const lots = expiringLots(state, amount - paid, expiry, atMs);
+  const detail = paid === 0 ? lotsDetail(lots) : { ...lotsDetail(lots), owed: paid };
+  return moved('earn', amount, amount - paid, 'issued', detail);
 }
 
 function planCapture(state: AccountState, command: CommandOf<'capture'>): Planned {
@@ -114,6 +125,14 @@ function planReverse(state: AccountState, command: CommandOf<'reverse'>, atMs: n
   };
   const delta = taken === null ? amount : 0 - taken.points;
   return { ...moved('reverse', amount, delta, contra, detail), reversalOf: original.transactionId };
+}
+
+/** To the lots that they came from. Not one of the account's reversals: those are bounded, and nobody asked for this one. */
+function planReturn(state: AccountState, { original }: CommandOf<'return'>): Planned {
+  const { amount, version } = original;
+  const lots = beyondDeficit(state, negated(original.detail?.lots ?? noLots));
+  const detail: PostingDetail = { ...lotsDetail(lots), returns: version };
+  return { ...moved('reverse', amount, amount, 'transit', detail), reversalOf: original.transactionId };
 }
 
 /** Holds come first: what they give back may be due too. */

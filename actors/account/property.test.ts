@@ -6,7 +6,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { detailText } from './chain.ts';
-import { apply, type Command, type Lot, type Posting, type RefusalCode, type TransactionKind } from './domain.ts';
+import { foreverMs } from './counters.ts';
+import {
+  apply,
+  type Command,
+  type Grant,
+  type Lot,
+  type Posting,
+  type RefusalCode,
+  type TransactionKind,
+} from './domain.ts';
 import { accountLimits } from './limits.ts';
 import { restore } from './restore.ts';
 import {
@@ -16,15 +25,19 @@ import {
   due,
   earn,
   freeze,
+  giveBack,
+  grant,
   History,
   hold,
   load,
   negative,
+  purchase,
   recover,
   redeem,
   refuse,
   release,
   reverse,
+  transferAcross,
   transferIn,
   transferOut,
   unfreeze,
@@ -39,6 +52,8 @@ const anyStep = fc.record({
   asked: fc.constantFrom(
     ...(['earn', 'earn', 'earn', 'load', 'adjust in', 'adjust out', 'burn', 'burn', 'redeem'] as const),
     ...(['hold', 'hold', 'capture', 'capture', 'release', 'reverse', 'reverse', 'reverse', 'reverse'] as const),
+    ...(['purchase', 'purchase', 'purchase'] as const),
+    ...(['transfer across', 'transfer across', 'return', 'return'] as const),
     ...(['transfer in', 'transfer out', 'due', 'due', 'freeze', 'unfreeze', 'unfreeze', 'unfreeze'] as const),
   ),
   amount: fc.integer({ min: 1, max: 12 }),
@@ -64,6 +79,8 @@ function commandOf(step: AnyStep, history: History): Command {
   switch (step.asked) {
     case 'earn':
       return earn(amount, days);
+    case 'purchase':
+      return purchase(grantsOf(step, history), grantsOf({ ...step, amount: step.amount + 1 }, history), days);
     case 'load':
       return load(amount);
     case 'adjust in':
@@ -87,6 +104,10 @@ function commandOf(step: AnyStep, history: History): Command {
       return transferIn(amount, lotsOf(step, history));
     case 'transfer out':
       return transferOut(amount);
+    case 'transfer across':
+      return transferAcross(amount);
+    case 'return':
+      return aReturn(history);
     case 'due':
       return due;
     case 'freeze':
@@ -94,6 +115,22 @@ function commandOf(step: AnyStep, history: History): Command {
     case 'unfreeze':
       return unfreeze;
   }
+}
+
+/** Two rules with caps of today, yesterday, or this month, and one for both. */
+function grantsOf({ amount, back, whole, final }: AnyStep, history: History): Grant[] {
+  const today = Math.floor(history.nowMs / 86_400_000) - (back === 15 ? 1 : 0);
+  const both = ['*/day', today, 20] as const;
+  const own = grant(amount, ['a/day', today, 9], ['a/month', Math.floor(today / 30) * 30 + 29, 40], both);
+  const other = grant(final ? 3 : 1, both);
+  return back === 14 ? [] : whole ? [own, other] : [other, own];
+}
+
+/** Of the oldest transfer across lanes that has not come back; its key would refuse a second time. */
+function aReturn({ postings }: History): Command {
+  const returned = new Set(postings.map((posting) => posting.detail?.returns));
+  const away = postings.find((posting) => posting.detail?.across && !returned.has(posting.version));
+  return away === undefined ? due : giveBack(away.version)(postings);
 }
 
 /** Mostly one that was held once. */
@@ -114,7 +151,7 @@ function lotsOf(step: AnyStep, history: History): Lot[] {
     });
 }
 
-const seen = new Set<TransactionKind | RefusalCode>();
+const seen = new Set<TransactionKind | RefusalCode | 'return'>();
 
 /** One command on both; they must agree on what comes of it, and on everything about the account after it. */
 function inStep(step: AnyStep, history: History, reference: ReferenceAccount): void {
@@ -125,6 +162,7 @@ function inStep(step: AnyStep, history: History, reference: ReferenceAccount): v
   const outcome = reference.ask(command, history.nowMs);
   assert.equal(decision.type === 'refuse' ? decision.code : 'posted', outcome);
   seen.add(decision.type === 'refuse' ? decision.code : decision.posting.kind);
+  if (command.kind === 'return') seen.add('return');
   if (decision.type === 'refuse') return;
 
   history.post(command);
@@ -133,6 +171,10 @@ function inStep(step: AnyStep, history: History, reference: ReferenceAccount): v
   assert.deepEqual(
     [state.version, state.balance, state.held, state.frozen, state.owed, state.lots, state.dueAtMs],
     [version, balance, held, frozen, debt, lots, dueAtMs],
+  );
+  assert.deepEqual(
+    new Map(state.counters.map(([name, untilMs, count]) => [`${name} ${untilMs}`, count])),
+    countedBy(reference, lastPurchaseMs(history)),
   );
   assert.deepEqual(
     state.holds.map((each) => [each.version, each.amount, each.expiresAtMs]),
@@ -148,6 +190,22 @@ function inStep(step: AnyStep, history: History, reference: ReferenceAccount): v
   assert.deepEqual(apply(before, posting), state);
   assert.deepEqual(apply(before, storedPosting(posting)), state);
   assert.equal(detailText(storedPosting(posting).detail), detailText(posting.detail));
+}
+
+/** Counters are cleared by purchases only. */
+function lastPurchaseMs({ postings }: History): number {
+  return postings.findLast((posting) => posting.detail?.rules !== undefined)?.occurredAtMs ?? 0;
+}
+
+/** What the reference has given under each cap, without the windows that no purchase can be of any more. */
+function countedBy({ stamps, purchases }: ReferenceAccount, lastPurchaseMs: number): Map<string, number> {
+  const counted = new Map<string, number>();
+  for (const [name, untilMs] of stamps) {
+    if (untilMs + accountLimits.counterKeptMs <= lastPurchaseMs) continue;
+    counted.set(`${name} ${untilMs}`, (counted.get(`${name} ${untilMs}`) ?? 0) + 1);
+  }
+  if (purchases > 0) counted.set(`purchases ${foreverMs}`, purchases);
+  return counted;
 }
 
 /** Balance and debt are the sums of what every posting says of them. */
@@ -203,8 +261,15 @@ describe('the account machine, any history', () => {
       'unfreeze',
       'account_frozen',
       'account_not_frozen',
+      'return',
     ] as const;
-    const refusals = ['insufficient_funds', 'hold_closed', 'capture_exceeds_hold', 'not_reversible'] as const;
+    const refusals = [
+      'nothing_earned',
+      'insufficient_funds',
+      'hold_closed',
+      'capture_exceeds_hold',
+      'not_reversible',
+    ] as const;
     for (const outcome of [...kinds, ...others, ...refusals, 'reversal_exceeds_original', 'nothing_due'] as const) {
       assert.ok(seen.has(outcome), `${outcome} came up`);
     }

@@ -1,4 +1,5 @@
 /** What follows from an account's state alone. */
+import { noCounters } from './counters.ts';
 import { dueLots, lotDueAtMs, noLots, sumOf } from './lots.ts';
 import type { AccountHead, AccountState, Hold, Lot, Reversal } from './model.ts';
 
@@ -15,6 +16,7 @@ export const openedAccount: AccountState = {
   lots: noLots,
   holds: noHolds,
   reversals: noReversals,
+  counters: noCounters,
   baseVersion: null,
   dueAtMs: null,
 };

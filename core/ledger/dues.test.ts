@@ -3,18 +3,17 @@
  * Only the clock is ours: it is set forward instead of waiting.
  */
 import assert from 'node:assert/strict';
-import { hash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { type Command, Runtime, runtimeLimits } from '@local-plus/actors';
+import type { Command, Runtime } from '@local-plus/actors';
 import { facts, newAccountId } from '@local-plus/actors/conformance';
 import { type AccountId, type ProgramId, uuidV7 } from '@local-plus/contracts';
-import { createDatabase, type Database } from '../platform/postgres/index.ts';
+import type { Database } from '../platform/postgres/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { eventually, quiet } from '../test/stack.ts';
 import { findDue } from './dues.ts';
-import { PostgresLedgerStore, storeDefaults } from './store.ts';
 import { DueSweep, dueSweepLimits } from './sweep.ts';
+import { connect } from './test/clients.ts';
 
 const DAY_MS = 86_400_000;
 const programId = uuidV7<ProgramId>(Date.now());
@@ -27,31 +26,13 @@ describe('what is due, on Postgres', () => {
   const clock = { ...systemClock, nowMs: () => Date.now() + aheadMs };
   before(async () => {
     database = await startDatabase();
-    pool = createDatabase({
-      url: database.url,
-      name: 'test',
-      connectionsMax: 2,
-      connectMs: 3_000,
-      statementMs: 5_000,
-      statementGraceMs: 2_000,
-      log: quiet,
-    });
+    pool = database.pool();
   });
   after(async () => {
-    await pool.close(1_000);
     await database.close();
   });
 
-  const runtimeOf = (writerId: number) =>
-    new Runtime({
-      store: new PostgresLedgerStore({ databaseUrl: database.url, ...storeDefaults }),
-      clock,
-      timer: systemTimer,
-      log: quiet,
-      digest: (text) => hash('sha256', text, 'hex'),
-      writerId,
-      limits: { ...runtimeLimits, overlapCommandsMin: 1 },
-    });
+  const runtimeOf = (writerId: number) => connect(database.url, writerId, { clock });
   const sweepOver = (runtime: Runtime) =>
     new DueSweep({
       find: (nowMs, accountsMax) => findDue(pool, nowMs, accountsMax),

@@ -19,7 +19,7 @@ import {
 } from '@local-plus/contracts';
 import { Registry } from 'prom-client';
 import { type CoreAnswer, type CoreRequest, ProblemError } from '../platform/http/index.ts';
-import { createDatabase, type Database } from '../platform/postgres/index.ts';
+import type { Database } from '../platform/postgres/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { type AccountTerms, createLedger, type Ledger } from './index.ts';
 
@@ -37,20 +37,13 @@ describe('the ledger module', () => {
 
   before(async () => {
     database = await startDatabase();
-    reads = createDatabase({
-      url: database.url,
-      name: 'local-plus test',
-      connectionsMax: 2,
-      connectMs: 2_000,
-      statementMs: 5_000,
-      statementGraceMs: 1_000,
-      log: { ...quiet, debug: () => undefined, flush: () => undefined, with: () => assert.fail('not used') },
-    });
+    reads = database.pool();
     ledger = createLedger({
       databaseUrl: database.url,
       database: reads,
       writerId: 3,
       accounts: { find: (id) => accounts.get(id) ?? null },
+      purchases: { rate: () => null },
       log: quiet,
       registry,
       committed: () => undefined,
@@ -60,7 +53,6 @@ describe('the ledger module', () => {
   });
   after(async () => {
     await ledger.stop(1_000);
-    await reads.close(1_000);
     await database.close();
   });
 

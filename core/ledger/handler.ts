@@ -7,13 +7,13 @@ import { historyHandlers } from './history-handler.ts';
 import { holdHandlers } from './holds-handler.ts';
 import { reversalHandlers } from './reversals-handler.ts';
 import type { HandlerPorts } from './submission.ts';
-import { transferHandlers } from './transfers-handler.ts';
+import { type TransferHandlerPorts, transferHandlers } from './transfers-handler.ts';
 import { walletHandlers } from './wallets-handler.ts';
 
 export type { HandlerPorts } from './submission.ts';
-export type { AccountDirectory, AccountTerms } from './terms.ts';
+export type { AccountDirectory, AccountTerms, Purchases } from './terms.ts';
 
-export function ledgerHandlers(ports: HandlerPorts): Handlers {
+export function ledgerHandlers(ports: HandlerPorts & TransferHandlerPorts): Handlers {
   return {
     ...walletHandlers(ports),
     ...holdHandlers(ports),

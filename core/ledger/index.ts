@@ -1,32 +1,38 @@
 /**
  * The ledger module: every movement of points, and their history. Owner of `transactions`, `refusals`, `account_states`,
- * `account_dues`, `writers`, `shards`.
+ * `account_dues`, `open_transfers`, `writers`.
  *
  * The only place where the runtime of actors/ meets Postgres and HTTP.
  */
-import { hash } from 'node:crypto';
-import { type CommittedBatch, type Log, Runtime, type RuntimeLimits } from '@local-plus/actors';
+import { type AccountState, type CommittedBatch, type Log, Runtime, type RuntimeLimits } from '@local-plus/actors';
 import type { AccountId } from '@local-plus/contracts';
 import type { Registry } from 'prom-client';
-import { type Handlers, ProblemError } from '../platform/http/index.ts';
+import { sha256Hex } from '../platform/digest/index.ts';
+import type { Handlers, Pressure } from '../platform/http/index.ts';
 import type { Database } from '../platform/postgres/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
+import { type LocalRuntime, type Sharing, unshared } from './account-runtime.ts';
 import { findDue } from './dues.ts';
-import { type AccountDirectory, ledgerHandlers } from './handler.ts';
+import { type AccountDirectory, ledgerHandlers, type Purchases } from './handler.ts';
 import { type LedgerLines, ledgerLines } from './lines.ts';
 import { registerLedgerMetrics } from './metrics.ts';
+import { ledgerPressure } from './pressure.ts';
 import { LedgerReads } from './reads.ts';
 import { PostgresLedgerStore, storeDefaults } from './store.ts';
+import { committedState } from './submission.ts';
 import { DueSweep } from './sweep.ts';
+import { ledgerTransfers } from './transfers.ts';
 
-export type { AccountDirectory, AccountTerms } from './handler.ts';
+export type { AccountRuntime, LocalRuntime, Sharing } from './account-runtime.ts';
+export type { AccountDirectory, AccountTerms, Purchases } from './handler.ts';
 
 export interface LedgerOptions {
   readonly databaseUrl: string;
-  /** For reads of the past; the commit lane has a connection of its own. */
-  readonly database: Pick<Database, 'read'>;
+  /** For reads of the past, and of transfers that are open; the commit lane has a connection of its own. */
+  readonly database: Pick<Database, 'read' | 'write'>;
   readonly writerId: number;
   readonly accounts: AccountDirectory;
+  readonly purchases: Purchases;
   readonly log: Log;
   readonly registry: Registry;
   readonly limits?: RuntimeLimits;
@@ -34,6 +40,8 @@ export interface LedgerOptions {
   readonly committed: (batch: CommittedBatch) => void;
   /** Another process took the writer over: this one must end. */
   readonly superseded: () => void;
+  /** How accounts are shared with other processes; absent: this one owns them all. */
+  readonly share?: (local: LocalRuntime) => Sharing;
 }
 
 export interface AccountBalance {
@@ -45,11 +53,17 @@ export interface AccountBalance {
 
 export interface Ledger {
   readonly handlers: Handlers;
+  /** Asked before a movement's body is looked at. */
+  readonly pressure: Pressure;
   /** For bulk: the single request's way, line by line. */
   readonly lines: LedgerLines;
   readonly balances: {
     /** The committed balance. Throws the problem `unavailable` while the store is away. */
     balance(accountId: AccountId): Promise<AccountBalance>;
+  };
+  readonly states: {
+    /** The committed state. Throws the problem `unavailable` while the store is away. */
+    read(accountId: AccountId): Promise<AccountState>;
   };
   /** Whether a write would be accepted now, and why not. */
   readiness(): { readonly ok: boolean; readonly reasons: readonly string[] };
@@ -66,52 +80,58 @@ export function createLedger(options: LedgerOptions): Ledger {
     clock: systemClock,
     timer: systemTimer,
     log,
-    digest: (text) => hash('sha256', text, 'hex'),
+    digest: sha256Hex,
     writerId,
     committed,
     superseded,
     ...(limits ? { limits } : {}),
   });
+  const sharing = (options.share ?? unshared)(runtime);
+  const { accounts } = sharing;
   const sweep = new DueSweep({
-    find: (nowMs, accountsMax) => findDue(options.database, nowMs, accountsMax),
-    submit: (request) => runtime.submit(request),
-    read: (accountId) => runtime.read(accountId),
+    find: (nowMs, accountsMax) => findDue(options.database, nowMs, accountsMax, sharing.shardsHere()),
+    submit: (request) => accounts.submit(request),
+    read: (accountId) => accounts.read(accountId),
     clock: systemClock,
     timer: systemTimer,
     log,
   });
   registerLedgerMetrics(options.registry, runtime, sweep);
+  const { database, registry } = options;
+  const transfers = ledgerTransfers({ accounts, database, log, registry });
   const lines = ledgerLines({
-    runtime,
+    runtime: accounts,
     accounts: options.accounts,
     store: new PostgresLedgerStore({ databaseUrl, ...storeDefaults }),
   });
+  const handlers = ledgerHandlers({
+    runtime: accounts,
+    transfers,
+    reads: new LedgerReads(options.database),
+    accounts: options.accounts,
+    purchases: options.purchases,
+    nowMs: Date.now,
+  });
   return {
     lines,
-    handlers: ledgerHandlers({
-      runtime,
-      reads: new LedgerReads(options.database),
-      accounts: options.accounts,
-      nowMs: Date.now,
-    }),
-    balances: {
-      balance: async (accountId) => {
-        const state = await runtime.read(accountId);
-        if (state === null) throw new ProblemError('unavailable');
-        return state;
-      },
-    },
+    handlers,
+    pressure: ledgerPressure(handlers, accounts),
+    balances: { balance: (accountId) => committedState(accounts, accountId) },
+    states: { read: (accountId) => committedState(accounts, accountId) },
     readiness: () => {
       const { lane } = runtime.status;
-      return lane === 'running' ? { ok: true, reasons: [] } : { ok: false, reasons: [`the commit lane is ${lane}`] };
+      const reasons = lane === 'running' ? sharing.reasons() : [`the commit lane is ${lane}`];
+      return { ok: reasons.length === 0, reasons };
     },
     start: async () => {
       await runtime.start();
+      await sharing.join();
       sweep.start();
+      transfers.start();
     },
     stop: async (graceMs) => {
-      // What the sweep still waits for is answered by the runtime's stop at the latest.
-      const swept = sweep.stop();
+      // What the sweeps still wait for is answered by the runtime's stop at the latest.
+      const swept = Promise.all([sweep.stop(), transfers.stop()]);
       await runtime.stop(graceMs);
       await swept;
       await lines.close();

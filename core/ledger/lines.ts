@@ -7,13 +7,13 @@ import {
   type LookUps,
   type Outcome,
   type Part,
-  type Runtime,
   type StoredOutcome,
   StoreFailure,
 } from '@local-plus/actors';
 import type { bulk, IdempotencyKey } from '@local-plus/contracts';
 import { Batcher } from '../platform/batching/index.ts';
 import { type CoreRequest, ProblemError } from '../platform/http/index.ts';
+import type { AccountRuntime } from './account-runtime.ts';
 import type { PostgresLedgerStore } from './store.ts';
 import { factsOf, failures } from './submission.ts';
 import { type AccountDirectory, type AccountTerms, termsOf } from './terms.ts';
@@ -21,7 +21,7 @@ import { burn, earn } from './wallets-handler.ts';
 import { refusalProblem, transactionJson } from './wire.ts';
 
 export interface LinePorts {
-  readonly runtime: Pick<Runtime, 'post'>;
+  readonly runtime: Pick<AccountRuntime, 'post'>;
   readonly accounts: AccountDirectory;
   /** Of its own: a store answers one look-up at a time. */
   readonly store: Pick<PostgresLedgerStore, 'lookUp' | 'reset'>;

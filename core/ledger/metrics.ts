@@ -26,6 +26,12 @@ export function registerLedgerMetrics(registry: Registry, runtime: Runtime, swee
   };
   const gauges: readonly (readonly [string, string, () => number])[] = [
     ['ledger_queue_depth', 'Commands that wait for an answer.', () => runtime.status.pending],
+    [
+      'ledger_expected_wait_seconds',
+      'How long a command behind all that wait now would wait for its turn, as estimated.',
+      () => runtime.status.backlogMs / 1_000,
+    ],
+    ['ledger_tenants_waiting', 'Tenants that have commands waiting.', () => runtime.status.tenantsWaiting],
     ['ledger_actors', 'Actors in memory.', () => runtime.status.actors],
     ['ledger_actors_evicted_total', 'Idle actors that made room.', () => runtime.status.actorsEvicted],
     ['ledger_batches_total', 'Committed batches.', () => runtime.status.counters.batches],
@@ -49,6 +55,15 @@ export function registerLedgerMetrics(registry: Registry, runtime: Runtime, swee
   for (const [name, help, value] of gauges) {
     const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(value()) });
   }
+  const turnedAway: Gauge = new Gauge({
+    name: 'ledger_turned_away_total',
+    help: 'Commands that were not let in, by reason.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      for (const [reason, count] of Object.entries(runtime.status.refusals)) turnedAway.set({ reason }, count);
+    },
+  });
   const state = new Gauge({
     name: 'ledger_lane_state',
     help: '1 for the state that the commit lane is in.',

@@ -6,7 +6,15 @@ import type { AccountId, IdempotencyKey } from '@local-plus/contracts';
 import postgres from 'postgres';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { dueStatement } from './dues.ts';
-import { commitParameters, commitStatement, lookUpParameters, lookUpStatement } from './statements.ts';
+import { closeTransfersStatement, openTransfersStatement } from './open-transfers.ts';
+import {
+  commitDeparturesStatement,
+  commitParameters,
+  commitStatement,
+  departureParameters,
+  lookUpParameters,
+  lookUpStatement,
+} from './statements.ts';
 import { PostgresLedgerStore, plannerSettings, storeDefaults } from './store.ts';
 
 interface PlanNode {
@@ -54,6 +62,7 @@ describe('the plans of the ledger', () => {
     session = postgres(database.url, { max: 1, fetch_types: false, connection: plannerSettings });
     await session.unsafe(`prepare look_up as ${lookUpStatement}`);
     await session.unsafe(`prepare write_batch as ${commitStatement}`);
+    await session.unsafe(`prepare write_departures as ${commitDeparturesStatement}`);
   });
   after(async () => {
     await session.end();
@@ -117,6 +126,38 @@ describe('the plans of the ledger', () => {
     const nodes = await planOf('write_batch', commitParameters(batch), false);
     assert.ok(nodes.some((node) => node['Index Name'] === 'writers_pkey'));
     assert.ok(!nodes.some((node) => node['Node Type'] === 'Seq Scan'));
+  });
+
+  it('a batch without a transfer across lanes has no part in them; one with, one insert more', async () => {
+    const detail = { partner: newAccountId(), across: true } as const;
+    const departure = posted(tailed, 41, {}, { kind: 'transfer_out', detail });
+    const without = batchOf({ writerId: 1, epoch: 1, batch: 1 }, { posted: [posted(tailed, 41)] });
+    const batch = { ...without, posted: [departure] };
+    assert.equal(departureParameters(without), null);
+    const plain = await planOf('write_batch', commitParameters(without), false);
+    const more = await planOf(
+      'write_departures',
+      [...commitParameters(batch), ...(departureParameters(batch) ?? [])],
+      false,
+    );
+    const tables = (nodes: readonly PlanNode[]) =>
+      nodes.filter((node) => node['Node Type'] === 'ModifyTable').map((node) => node['Relation Name']);
+    assert.deepEqual(tables(more), [...tables(plain), 'open_transfers']);
+    assert.ok(!more.some((node) => node['Node Type'] === 'Seq Scan'));
+  });
+
+  it('open transfers are found by their time and their place, and closed by their place', async () => {
+    await database.sql`insert into open_transfers
+      select account_id, version, now() - interval '1 hour' from transactions where account_id <> ${tailed}`;
+    await database.sql`insert into open_transfers select gen_random_uuid(), 1, now() from generate_series(1, 20000)`;
+    await database.sql`analyze open_transfers`;
+    const find = openTransfersStatement.replace('$1', '3000').replace('$2', '50');
+    const scans = indexScans(nodesOf(planFrom(await database.sql.unsafe(`explain (analyze, format json) ${find}`))));
+    assert.deepEqual(scans, ['open_transfers_opened_at: 1 × 50', 'transactions_pkey: 50 × 1']);
+    const close = closeTransfersStatement.replace('$1', `'{${plain[0]}}'`).replace('$2', `'{7}'`);
+    assert.deepEqual(indexScans(nodesOf(planFrom(await database.sql.unsafe(`explain (format json) ${close}`)))), [
+      'open_transfers_pkey: 0 × 0',
+    ]);
   });
 
   it('what is due is found by its time, on a session like any other, and no further than asked', async () => {

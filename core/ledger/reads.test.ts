@@ -4,9 +4,8 @@ import { after, before, describe, it } from 'node:test';
 import type { StoredTransaction } from '@local-plus/actors';
 import { batchOf, newAccountId, posted } from '@local-plus/actors/conformance';
 import { type ProgramId, transactionId, uuidV7 } from '@local-plus/contracts';
-import { createDatabase, type Database } from '../platform/postgres/index.ts';
+import type { Database } from '../platform/postgres/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
-import { quiet } from '../test/stack.ts';
 import { everything, LedgerReads, type PageFilter, SCAN_VERSIONS_MAX } from './reads.ts';
 import { PostgresLedgerStore, storeDefaults } from './store.ts';
 
@@ -41,15 +40,7 @@ describe('reads of the past', () => {
   let commit: (versions: readonly number[]) => Promise<void>;
   before(async () => {
     database = await startDatabase();
-    pool = createDatabase({
-      url: database.url,
-      name: 'test',
-      connectionsMax: 2,
-      connectMs: 3_000,
-      statementMs: 5_000,
-      statementGraceMs: 2_000,
-      log: quiet,
-    });
+    pool = database.pool();
     reads = new LedgerReads(pool);
     store = new PostgresLedgerStore({ databaseUrl: database.url, ...storeDefaults });
     const writer = { writerId: 1, ...(await store.claim(1)) };
@@ -62,7 +53,6 @@ describe('reads of the past', () => {
   });
   after(async () => {
     await store.reset('writes');
-    await pool.close(1_000);
     await database.close();
   });
 

@@ -44,7 +44,8 @@ export interface Page {
   readonly nextVersion: number | null;
 }
 
-const columns = `account_id, idempotency_key, version, amount, balance_delta, balance_after, held_after,
+/** Of a row that {@link rowFrom} reads. */
+export const columns = `account_id, idempotency_key, version, amount, balance_delta, balance_after, held_after,
   (extract(epoch from occurred_at) * 1000)::bigint as occurred_ms, contra_account_id, program_id, correlation_id,
   kind::text as kind, encode(request_hash, 'hex') as request_hash, seq::text as seq, reference, metadata::text as metadata,
   traceparent, reversal_of, base_version, detail::text as detail, encode(hash, 'hex') as hash`;
@@ -79,7 +80,7 @@ where account_id = $1::uuid and version = (select low from search where low = hi
 
 const beforeStatement = `${searchFor('<')} select low as version from search where low = high`;
 
-interface Row extends TransactionRow {
+export interface Row extends TransactionRow {
   readonly account_id: AccountId;
   readonly idempotency_key: IdempotencyKey;
 }
@@ -138,6 +139,6 @@ export class LedgerReads {
   }
 }
 
-function rowFrom(row: Row): StoredTransaction {
+export function rowFrom(row: Row): StoredTransaction {
   return transactionFrom(row, { accountId: row.account_id, idempotencyKey: row.idempotency_key });
 }

@@ -7,7 +7,7 @@
  * driver's general encoder. `unnest` fills the shorter of its arrays with nulls, so a column that says nothing in a whole
  * batch is sent as an empty array.
  */
-import { type Batch, detailText, type LookUps, type PostedRow, type RefusedRow } from '@local-plus/actors';
+import { type Batch, detailText, isDeparture, type LookUps, type PostedRow, type RefusedRow } from '@local-plus/actors';
 import type { AccountId, ProgramId } from '@local-plus/contracts';
 
 /**
@@ -53,7 +53,7 @@ from unnest($1::uuid[]) with ordinality as q(account_id, n),
  * Everything hangs on the fence: without its row, nothing is inserted. `seq` is put together here: writer (10 bits),
  * batch (43), place (10).
  */
-export const commitStatement = `
+const writes = `
 with fence as (
   update writers set batch = batch + 1 where id = $1::smallint and epoch = $2::bigint and batch = $3::bigint - 1
   returning (id::bigint << 53) | (batch << 10) as seq_base
@@ -91,8 +91,20 @@ with fence as (
   select r.account_id, coalesce(to_timestamp(r.due_ms / 1000.0::float8), 'infinity'), r.program_id
   from fence as f, unnest($40::uuid[], $41::bigint[], $42::uuid[]) as r(account_id, due_ms, program_id)
   on conflict (account_id) do update set due_at = excluded.due_at, program_id = excluded.program_id
+)`;
+
+const written = 'select seq_base from fence';
+
+export const commitStatement = `${writes}
+${written}`;
+
+/** With departures of transfers across lanes: a text of its own, so that batches without any pay nothing for them. */
+export const commitDeparturesStatement = `${writes}, opened as (
+  insert into open_transfers (account_id, version)
+  select r.account_id, r.version
+  from fence as f, unnest($43::uuid[], $44::bigint[]) as r(account_id, version)
 )
-select seq_base from fence`;
+${written}`;
 
 export const claimStatement = `
 insert into writers (id, epoch, batch) values ($1::smallint, 1, 0)
@@ -115,6 +127,13 @@ export function commitParameters(batch: Batch): string[] {
     ...checkpointColumns(checkpointsOf(batch.posted)),
     ...dueColumns(lastDues(batch.posted)),
   ];
+}
+
+/** The columns of the open transfers that a batch begins; null: it begins none. */
+export function departureParameters({ posted }: Batch): string[] | null {
+  const departures = posted.filter(isDeparture);
+  if (departures.length === 0) return null;
+  return [array(departures, (row) => row.facts.accountId), array(departures, (row) => row.posting.version)];
 }
 
 export function lookUpParameters(lookUps: LookUps): string[] {

@@ -21,8 +21,10 @@ import postgres from 'postgres';
 import { type FoundRow, findingsFrom } from './found.ts';
 import {
   claimStatement,
+  commitDeparturesStatement,
   commitParameters,
   commitStatement,
+  departureParameters,
   lookUpParameters,
   lookUpStatement,
   positionStatement,
@@ -89,7 +91,9 @@ export class PostgresLedgerStore implements LedgerStore {
   }
 
   async commit(batch: Batch): Promise<boolean> {
-    const rows = await this.#run('writes', commitStatement, commitParameters(batch));
+    const departures = departureParameters(batch);
+    const statement = departures === null ? commitStatement : commitDeparturesStatement;
+    const rows = await this.#run('writes', statement, [...commitParameters(batch), ...(departures ?? [])]);
     return rows.length === 1;
   }
 

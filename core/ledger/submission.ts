@@ -1,16 +1,18 @@
 /** From what a request asks to the runtime (⑤–⑧), and from its outcome to the answer. The same for every kind. */
-import { hash } from 'node:crypto';
-import type { AccountState, Command, Outcome, Part, PostedRow, RequestFacts, Runtime } from '@local-plus/actors';
+import type { AccountState, Command, Outcome, PostedRow, RequestFacts } from '@local-plus/actors';
 import type { AccountId, ProblemCode, TransactionId, wallets } from '@local-plus/contracts';
+import { sha256Hex128 } from '../platform/digest/index.ts';
 import { type CoreAnswer, type CoreRequest, keyOf, ProblemError, replayedHeaders } from '../platform/http/index.ts';
+import type { AccountRuntime } from './account-runtime.ts';
 import type { LedgerReads } from './reads.ts';
-import { type AccountDirectory, type AccountTerms, termsOf } from './terms.ts';
+import { type AccountDirectory, type AccountTerms, type Purchases, termsOf } from './terms.ts';
 import { refusalProblem, transactionJson } from './wire.ts';
 
 export interface HandlerPorts {
-  readonly runtime: Runtime;
+  readonly runtime: AccountRuntime;
   readonly reads: LedgerReads;
   readonly accounts: AccountDirectory;
+  readonly purchases: Purchases;
   readonly nowMs: () => number;
 }
 
@@ -52,28 +54,23 @@ export function move<Request extends CoreRequest>(
   return submit(ports, request, movementOf(found, request.body), show);
 }
 
-/** @param also what has to happen to other accounts with it, or not at all; derived from the facts of the first part */
 export function submit(
   ports: HandlerPorts,
   request: CoreRequest,
   movement: Movement,
   show: Show = transactionJson,
-  also?: (facts: RequestFacts) => readonly Part[],
 ): Promise<CoreAnswer> {
   const facts = factsOf(request, movement);
-  const posted = ports.runtime.submit({
-    facts,
-    command: movement.command,
-    deadlineMs: request.deadlineMs,
-    ...(also === undefined ? {} : { also: also(facts) }),
-  });
-  return posted.then((outcome) => answer(outcome, movement.terms.unit, show));
+  const { command, terms } = movement;
+  const { deadlineMs } = request;
+  const posted = ports.runtime.submit({ facts, command, tenant: terms.merchantId, deadlineMs });
+  return posted.then((outcome) => answerOf(outcome, terms.unit, show));
 }
 
 /** What the ledger keeps of a request beside what it decides. */
 export function factsOf(
   request: Pick<CoreRequest, 'idempotencyKey' | 'requestId' | 'traceparent'>,
-  { terms, asked, note }: Movement,
+  { terms, asked, note }: Omit<Movement, 'command'>,
 ): RequestFacts {
   return {
     accountId: terms.accountId,
@@ -90,10 +87,10 @@ export function factsOf(
 /** 128 bits over what the request asks: members in a fixed order, so that equal requests are equal however written. */
 export function requestHash(asked: Movement['asked'], note: Note): string {
   const metadata = Object.entries(note.metadata ?? {}).sort(([left], [right]) => (left < right ? -1 : 1));
-  return hash('sha256', JSON.stringify([...asked, note.reference ?? null, metadata]), 'hex').slice(0, 32);
+  return sha256Hex128(JSON.stringify([...asked, note.reference ?? null, metadata]));
 }
 
-function answer(outcome: Outcome, unit: string, show: Show): CoreAnswer {
+export function answerOf(outcome: Outcome, unit: string, show: Show): CoreAnswer {
   if (outcome.type === 'posted') {
     return durable(201, show(outcome.row, outcome.transactionId, unit), outcome.replayed);
   }
@@ -101,15 +98,22 @@ function answer(outcome: Outcome, unit: string, show: Show): CoreAnswer {
     const problem = refusalProblem(outcome.row);
     return durable(problem.status, JSON.stringify(problem), outcome.replayed);
   }
-  throw new ProblemError(failures[outcome.type]);
+  throw failure(outcome);
+}
+
+/** The problem that an outcome is which says nothing of the account; with the time to come again where that is known. */
+export function failure(outcome: Exclude<Outcome, { type: 'posted' | 'refused' }>): ProblemError {
+  const retryAfterMs = outcome.type === 'overloaded' ? outcome.retryAfterMs : undefined;
+  const retryAfterS = retryAfterMs === undefined ? undefined : Math.ceil(retryAfterMs / 1_000);
+  return new ProblemError(failures[outcome.type], { retryAfterS });
 }
 
 function durable(status: number, body: string, replayed: boolean): CoreAnswer {
   return replayed ? { status, body, headers: replayedHeaders } : { status, body };
 }
 
-/** What readers may see of an account (I4). Throws `unavailable` while the store is away. */
-export async function committedState(runtime: Runtime, accountId: AccountId): Promise<AccountState> {
+/** What readers may see of an account (I4). Throws `unavailable` while its owner or the store is away. */
+export async function committedState(runtime: AccountRuntime, accountId: AccountId): Promise<AccountState> {
   const state = await runtime.read(accountId);
   if (state === null) throw new ProblemError('unavailable');
   return state;

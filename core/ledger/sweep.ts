@@ -12,9 +12,9 @@
  *
  * Must not know: SQL, lots, holds.
  */
-import { hash } from 'node:crypto';
 import type { AccountRequest, AccountState, Clock, DueAccount, Log, Outcome, Timer } from '@local-plus/actors';
 import { type AccountId, type IdempotencyKey, type RequestId, uuidV7 } from '@local-plus/contracts';
+import { sha256Hex128 } from '../platform/digest/index.ts';
 
 export interface DueSweepPorts {
   /** Accounts that have something due at `nowMs`, the longest due first; may reject. */
@@ -217,7 +217,7 @@ export class DueSweep {
         accountId,
         programId,
         idempotencyKey: key,
-        requestHash: hash('sha256', key, 'hex').slice(0, 32),
+        requestHash: sha256Hex128(key),
         requestId: uuidV7<RequestId>(clock.nowMs()),
         traceparent: null,
         reference: null,

@@ -3,8 +3,8 @@
  *
  * Tenancy: another merchant's account answers exactly as one that does not exist.
  */
-import type { ExpiryRule, ReversalPolicy } from '@local-plus/actors';
-import { type AccountId, type MerchantId, type ProgramId, parseId } from '@local-plus/contracts';
+import type { ExpiryRule, Grant, ReversalPolicy } from '@local-plus/actors';
+import { type AccountId, type MerchantId, type ProgramId, parseId, type rules } from '@local-plus/contracts';
 import { type CoreRequest, ProblemError, sees } from '../platform/http/index.ts';
 
 export interface AccountTerms {
@@ -28,6 +28,23 @@ export interface AccountRules {
 /** Who knows the accounts: at once when it is in memory. */
 export interface AccountDirectory {
   find(accountId: AccountId): AccountTerms | null | Promise<AccountTerms | null>;
+}
+
+/** What earn rules give for a purchase: if it is the wallet's first, and if not. */
+export interface RatedPurchase {
+  /** The id of the rules. */
+  readonly rules: string;
+  readonly first: readonly Grant[];
+  readonly later: readonly Grant[];
+}
+
+/** Who knows the rules in force at a moment: at once when they are in memory; null: the program has none. */
+export interface Purchases {
+  rate(
+    programId: ProgramId,
+    purchase: rules.Purchase,
+    nowMs: number,
+  ): RatedPurchase | null | Promise<RatedPurchase | null>;
 }
 
 type Asking = Pick<CoreRequest, 'context'>;

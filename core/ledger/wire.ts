@@ -10,8 +10,14 @@ function transactionMembers(row: PostedRow, id: TransactionId, unit: string): st
     `{"id":"${id}","wallet_id":"${facts.accountId}","kind":"${posting.kind}","amount":${posting.amount},` +
     `"unit":"${unit}","balance_after":${posting.balanceAfter},"held_after":${posting.heldAfter},` +
     `"version":${posting.version},"reference":${referenceJson(row)},"reversal_of":${reversalOf},` +
-    `"metadata":${facts.metadata ?? 'null'},"created_at":"${timeJson(posting.occurredAtMs)}"`
+    `"metadata":${facts.metadata ?? 'null'},"created_at":"${timeJson(posting.occurredAtMs)}"${rulesMember(row)}`
   );
+}
+
+/** Which rules an earn for a purchase was made by. */
+function rulesMember({ posting }: PostedRow): string {
+  const rules = posting.detail?.rules;
+  return rules === undefined ? '' : `,"rules_id":"${rules}"`;
 }
 
 function referenceJson({ facts }: PostedRow): string {
@@ -91,6 +97,8 @@ const details: Readonly<Record<AnsweredCode, (row: RefusedRow) => string | undef
       ? 'Nothing is left of the transaction to reverse.'
       : `The reversal asks for ${row.amount}; less is left of the transaction.`,
   reversals_limit_exceeded: () => undefined,
+  nothing_earned: () => 'No rule gives points for it, or their caps are reached.',
+  counters_limit_exceeded: () => undefined,
 };
 
 const words: Readonly<Partial<Record<RefusedRow['kind'], string>>> = {

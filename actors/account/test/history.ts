@@ -17,6 +17,7 @@ import {
   type Decision,
   decide,
   type ExpiryRule,
+  type Grant,
   type Lot,
   type Original,
   openedAccount,
@@ -40,6 +41,17 @@ export const earn = (amount: number, days?: number): Command => ({
   programId,
   expiry: inDays(days),
 });
+export const rulesId = '01890000-0000-7000-8000-0000000000bb';
+export const purchase = (
+  first: readonly Grant[],
+  later: readonly Grant[] = first,
+  days: number | undefined = undefined,
+): Command => ({ kind: 'purchase', rules: rulesId, first, later, programId, expiry: inDays(days) });
+/** Points under caps, each `[name, last day of its window, max]`. */
+export const grant = (points: number, ...caps: readonly (readonly [string, number, number])[]): Grant => ({
+  points,
+  caps: caps.map(([counter, day, max]) => ({ counter, untilMs: (day + 1) * 86_400_000, max })),
+});
 export const burn = (amount: number): Command => ({ kind: 'burn', amount, programId });
 export const load = (amount: number): Command => ({ kind: 'load', amount, programId });
 export const redeem = (amount: number): Command => ({ kind: 'redeem', amount, programId });
@@ -61,6 +73,14 @@ export const capture = (version: number, amount: number | null, final = false): 
 });
 export const release = (version: number): Command => ({ kind: 'release', hold: version, programId });
 export const transferOut = (amount: number): Command => ({ kind: 'transfer_out', amount, partner, programId });
+export const transferAcross = (amount: number): Command => ({ ...transferOut(amount), across: true }) as Command;
+export const giveBack =
+  (version: number) =>
+  (postings: readonly Posting[]): CommandOf<'return'> => ({
+    kind: 'return',
+    original: originalOf(postings[version - 1] as Posting),
+    programId,
+  });
 export const transferIn = (amount: number, lots?: readonly Lot[]): Command => ({
   kind: 'transfer_in',
   amount,

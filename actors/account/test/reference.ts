@@ -36,6 +36,11 @@ export class ReferenceAccount {
   missing = 0;
   debt = 0;
   readonly undoable = new Map<number, Undoable>();
+  /** Each point under each of its caps, by the cap's name and the end of its window. */
+  readonly stamps: [string, number][] = [];
+  purchases = 0;
+  /** What left for another lane and did not come back, by version. */
+  readonly across = new Map<number, Point[]>();
 
   get held(): number {
     return this.holds.flatMap((hold) => hold.points).length;
@@ -70,18 +75,22 @@ export class ReferenceAccount {
     switch (command.kind) {
       case 'earn':
         return this.#isShut() ?? this.#earn(command, nowMs);
+      case 'purchase':
+        return this.#isShut() ?? this.#purchase(command, nowMs);
       case 'load':
         return this.#isShut() ?? this.#bring(command.amount, 0, null);
       case 'adjust':
-        if (command.direction === 'out') return this.#spend(command.amount, nowMs, true);
+        if (command.direction === 'out') return this.#spend(command.amount, nowMs);
         return this.#bring(command.amount, 0, command.expiry === null ? null : lastDay(command.expiry.count, nowMs));
       case 'burn':
       case 'redeem':
-        return this.#isShut() ?? this.#spend(command.amount, nowMs, true);
+        return this.#isShut() ?? this.#spend(command.amount, nowMs);
       case 'transfer_out':
-        return this.#isShut() ?? this.#spend(command.amount, nowMs, false);
+        return this.#isShut() ?? this.#sendAway(command, nowMs);
       case 'transfer_in':
         return this.#isShut() ?? this.#receive(command);
+      case 'return':
+        return this.#giveBack(command);
       case 'hold':
         return this.#isShut() ?? this.#hold(command, nowMs);
       case 'capture':
@@ -130,10 +139,29 @@ export class ReferenceAccount {
     return taken;
   }
 
-  #earn({ amount, expiry }: CommandOf<'earn'>, nowMs: number): null {
+  #earn({ amount, expiry }: Pick<CommandOf<'earn'>, 'amount' | 'expiry'>, nowMs: number): null {
     const paid = Math.min(amount, this.debt);
     this.debt -= paid;
     return this.#bring(amount - paid, paid, expiry === null ? null : lastDay(expiry.count, nowMs));
+  }
+
+  /** Point by point: one that a cap has no room for is not given. */
+  #purchase({ first, later, expiry }: CommandOf<'purchase'>, nowMs: number): RefusalCode | null {
+    let amount = 0;
+    for (const { points, caps } of this.purchases === 0 ? first : later) {
+      for (let point = 0; point < points; point++) {
+        const isFull = caps.some(({ counter, untilMs, max }) => {
+          const given = this.stamps.filter(([name, until]) => name === counter && until === untilMs).length;
+          return given >= max || untilMs + 3_600_000 <= nowMs;
+        });
+        if (isFull) break;
+        for (const { counter, untilMs } of caps) this.stamps.push([counter, untilMs]);
+        amount++;
+      }
+    }
+    if (amount === 0) return 'nothing_earned';
+    this.purchases++;
+    return this.#earn({ amount, expiry }, nowMs);
   }
 
   #bring(balance: number, debt: number, day: Point): null {
@@ -149,10 +177,24 @@ export class ReferenceAccount {
     return null;
   }
 
-  #spend(amount: number, nowMs: number, undoable: boolean): RefusalCode | null {
+  #sendAway({ amount, across }: CommandOf<'transfer_out'>, nowMs: number): RefusalCode | null {
     const spent = this.#take(amount, nowMs);
     if (spent === null) return 'insufficient_funds';
-    if (undoable) this.undoable.set(this.version + 1, { reversed: 0, spent });
+    if (across) this.across.set(this.version + 1, spent);
+    return null;
+  }
+
+  #giveBack({ original }: CommandOf<'return'>): null {
+    const spent = this.across.get(original.version) ?? [];
+    this.across.delete(original.version);
+    this.#put(spent);
+    return null;
+  }
+
+  #spend(amount: number, nowMs: number): RefusalCode | null {
+    const spent = this.#take(amount, nowMs);
+    if (spent === null) return 'insufficient_funds';
+    this.undoable.set(this.version + 1, { reversed: 0, spent });
     return null;
   }
 

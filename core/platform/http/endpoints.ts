@@ -7,10 +7,12 @@ import {
   type BodyFormat,
   type BodyRules,
   bodyRules,
+  coreSubject,
   type EdgeContext,
   edgeSubject,
   type Generations,
   internalPaths,
+  merchants,
   type Route,
   type RouteId,
   revocations,
@@ -39,6 +41,8 @@ export interface Endpoint {
   readonly body: z.ZodType | null;
   readonly format: BodyFormat;
   readonly rules: BodyRules;
+  /** Of its own, beside everybody else's: how many at a time. */
+  readonly inFlightMax?: number;
   readonly query: z.ZodType | null;
   /** What the query's schema makes of no query. */
   readonly emptyQuery: unknown;
@@ -55,6 +59,23 @@ export type ListRevocations = (after: number) => Promise<revocations.ListPage>;
 /** Answers `GET /internal/generations`. */
 export type ReadGenerations = () => Promise<Generations>;
 
+/** Answers `GET /internal/tenants/<merchant id>` and `GET /internal/origins?origin=<origin>`. */
+export interface TenantAnswers {
+  /** null: there is no such merchant. */
+  find(merchantId: string): Promise<unknown>;
+  isAllowedOrigin(origin: string): Promise<boolean>;
+}
+
+/** Answers `POST /internal/peers`: what another process of core asks. It has a bound of its own, so that two full ones cannot block each other. */
+export interface PeerAnswers {
+  readonly message: z.ZodType;
+  readonly bytesMax: number;
+  readonly budgetMs: number;
+  readonly inFlightMax: number;
+  /** JSON text. */
+  answer(message: unknown): Promise<string>;
+}
+
 /** Every route that has a handler, and the paths between edge and core. */
 export function endpointsOf(
   handlers: Handlers,
@@ -62,6 +83,8 @@ export function endpointsOf(
   listRevocations: ListRevocations | null,
   readGenerations: ReadGenerations | null,
   notFound: () => Error,
+  tenants: TenantAnswers | null = null,
+  peers: PeerAnswers | null = null,
 ): readonly Endpoint[] {
   const endpoints: Endpoint[] = [];
   for (const [id, route] of Object.entries(routes) as [RouteId, Route][]) {
@@ -79,6 +102,8 @@ export function endpointsOf(
   if (findKeyGrant !== null) endpoints.push(keysEndpoint(findKeyGrant, notFound));
   if (listRevocations !== null) endpoints.push(revocationsEndpoint(listRevocations));
   if (readGenerations !== null) endpoints.push(generationsEndpoint(readGenerations));
+  if (tenants !== null) endpoints.push(tenantsEndpoint(tenants, notFound), originsEndpoint(tenants, notFound));
+  if (peers !== null) endpoints.push(peersEndpoint(peers));
   return endpoints;
 }
 
@@ -117,6 +142,53 @@ function keysEndpoint(findKeyGrant: FindKeyGrant, notFound: () => Error): Endpoi
       if (grant === null) throw notFound();
       return { status: 200, body: JSON.stringify(grant) };
     },
+  };
+}
+
+function tenantsEndpoint(tenants: TenantAnswers, notFound: () => Error): Endpoint {
+  return {
+    ...internalShape,
+    name: 'internal.tenants',
+    pattern: `${internalPaths.tenants}:merchant_id`,
+    paramCount: 1,
+    async handle(request) {
+      const tenant = await tenants.find(request.params[0] ?? '');
+      if (tenant === null) throw notFound();
+      return { status: 200, body: JSON.stringify(tenant) };
+    },
+  };
+}
+
+function originsEndpoint(tenants: TenantAnswers, notFound: () => Error): Endpoint {
+  const query = merchants.originQuery;
+  return {
+    ...internalShape,
+    name: 'internal.origins',
+    pattern: internalPaths.origins,
+    paramCount: 0,
+    query,
+    emptyQuery: null,
+    async handle({ queryValues }) {
+      const asked = query.safeParse(queryValues);
+      if (!asked.success || !(await tenants.isAllowedOrigin(asked.data.origin))) throw notFound();
+      return { status: 200, body: '{}' };
+    },
+  };
+}
+
+function peersEndpoint(peers: PeerAnswers): Endpoint {
+  const { message, bytesMax, budgetMs, inFlightMax } = peers;
+  return {
+    ...internalShape,
+    name: 'internal.peers',
+    pattern: internalPaths.peers,
+    paramCount: 0,
+    method: 'POST',
+    body: message,
+    rules: { ...bodyRules.json, bytesMax, budgetMs },
+    inFlightMax,
+    allows: (context) => context.subject === coreSubject,
+    handle: async ({ body }) => ({ status: 200, body: await peers.answer(body) }),
   };
 }
 

@@ -9,6 +9,8 @@
  *   the handler of an aborted request, or the source of its streamed answer, comes to its end. So the bound on requests
  *   is a bound on work.
  * - X4 core never trusts the edge's validation: signature, scope, key, JSON and shape are checked here, in this order.
+ * - X5 who has too much waiting is sent away after signature and scope, before anything else is looked at: a stranger learns
+ *   nothing of how busy a tenant or a wallet is, and cannot keep anybody away.
  *
  * Must not know: what a route does.
  */
@@ -35,6 +37,8 @@ export interface ExchangeHost {
   /** X3. */
   readonly over: () => void;
   readonly disbelieved: (why: Disbelief) => void;
+  /** X5. How many milliseconds this caller had better stay away; 0: it may go on. */
+  readonly sendAway: (context: EdgeContext, params: readonly string[], deadlineMs: number) => number;
 }
 
 const noBytes = new Uint8Array();
@@ -129,13 +133,16 @@ export class Exchange {
       return this.refuse(context === 'full' ? 'overloaded' : 'signature_invalid');
     }
     if (!this.#endpoint.allows(context)) return this.refuse('forbidden');
+    const deadlineMs = this.#arrivedMs + Math.min(context.budgetMs, this.#endpoint.rules.budgetMs);
+    const awayMs = this.#host.sendAway(context, head.params, deadlineMs);
+    if (awayMs > 0) return this.refuse('overloaded', { retryAfterS: Math.ceil(awayMs / 1_000) });
     const key = parseKey(this.#endpoint, head.idempotencyText);
     if ('code' in key) return this.refuse(key.code, key.details);
     const body = parseBody(this.#endpoint, bytes);
     if ('code' in body) return this.refuse(body.code, body.details);
     const query = parseQuery(this.#endpoint, head.query);
     if ('code' in query) return this.refuse(query.code, query.details);
-    this.#handle(context, key.value, body.value, query.value, bodySha256);
+    this.#handle(context, key.value, body.value, query.value, bodySha256, deadlineMs);
   }
 
   #handle(
@@ -144,8 +151,8 @@ export class Exchange {
     body: unknown,
     queryValues: unknown,
     bodySha256: string,
+    deadlineMs: number,
   ): void {
-    const deadlineMs = this.#arrivedMs + Math.min(context.budgetMs, this.#endpoint.rules.budgetMs);
     if (performance.now() >= deadlineMs) {
       this.refuse('deadline_exceeded');
       return;

@@ -2,6 +2,7 @@
 export { problemAnswer } from './answers.ts';
 export { callingMerchant, isOperator, sees } from './caller.ts';
 export { createdAnswer, keyOf } from './creations.ts';
+export type { PeerAnswers } from './endpoints.ts';
 export {
   type AnswerSource,
   type BodyOf,
@@ -16,5 +17,6 @@ export {
   type StreamedAnswer,
 } from './handler.ts';
 export type { Readiness } from './health.ts';
+export type { Pressure } from './pressure.ts';
 export { createHttpServer, type HttpServer, type HttpServerOptions } from './server.ts';
 export { signHeaders, type Unsigned } from './signing.ts';

@@ -3,7 +3,7 @@
  *
  * - S1 deny by default: what is no route of contracts with a handler is 404, or 405 with `Allow`.
  * - S2 at most `requestsInFlightMax` requests are read or handled at a time, and of those whose body may be large at most
- *   `largeRequestsInFlightMax`; one more is answered 429 unread.
+ *   `largeRequestsInFlightMax`; one more is answered 429 unread. Messages of other processes of core have a bound of their own.
  * - S3 a stop refuses nobody who was let in: it stops listening, answers what is under way (each answer closes its
  *   connection, but for streamed ones), and only then closes the rest.
  */
@@ -14,12 +14,15 @@ import {
   endpointsOf,
   type FindKeyGrant,
   type ListRevocations,
+  type PeerAnswers,
   type ReadGenerations,
+  type TenantAnswers,
 } from './endpoints.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
 import { type Handlers, ProblemError } from './handler.ts';
 import { type Readiness, registerHealth } from './health.ts';
 import { HttpMeters } from './meters.ts';
+import type { Pressure } from './pressure.ts';
 import { createNativeApp, type NativeHandler, type NativeRequest, type NativeResponse } from './uws.ts';
 import { SignatureVerifier } from './verifier.ts';
 
@@ -32,6 +35,12 @@ export interface HttpServerOptions {
   readonly findKeyGrant: FindKeyGrant | null;
   readonly listRevocations: ListRevocations | null;
   readonly readGenerations: ReadGenerations | null;
+  /** Absent: nobody is told of merchants. */
+  readonly tenants?: TenantAnswers | null;
+  /** Absent: there are no other processes of core. */
+  readonly peers?: PeerAnswers | null;
+  /** Absent: everybody may try. */
+  readonly pressure?: Pressure | null;
   /** What a trouble outside (a database that is away) is to the caller; null for a bug. */
   readonly explain: (error: unknown) => ProblemError | null;
   readonly readiness: () => Readiness;
@@ -86,6 +95,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   let inFlight = 0;
   let largeInFlight = 0;
+  let peersInFlight = 0;
   let isDraining = false;
   let whenIdle: (() => void) | null = null;
 
@@ -95,9 +105,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     explain: options.explain,
     isDraining: () => isDraining,
     disbelieved: (why) => meters.disbelieved(why),
+    sendAway: () => 0,
     over() {
       inFlight--;
-      if (inFlight === 0) whenIdle?.();
+      if (inFlight + peersInFlight === 0) whenIdle?.();
     },
   };
 
@@ -109,10 +120,43 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
   };
 
+  const peerHost: ExchangeHost = {
+    ...host,
+    over() {
+      peersInFlight--;
+      if (inFlight + peersInFlight === 0) whenIdle?.();
+    },
+  };
+
+  /** What is large tells its caller line by line, and waits for each. */
+  function pressed({ routeId }: Endpoint): ExchangeHost {
+    const { pressure = null, limits } = options;
+    if (pressure === null || routeId === null || !pressure.routes.has(routeId)) return host;
+    return {
+      ...host,
+      sendAway({ merchantId }, params, deadlineMs) {
+        if (merchantId === null) return 0;
+        const placesFree = Math.max(0, limits.requestsInFlightMax - inFlight);
+        return pressure.sendAway(routeId, merchantId, params, deadlineMs, placesFree);
+      },
+    };
+  }
+
+  function servePeers(endpoint: Endpoint, inFlightMax: number): NativeHandler {
+    const meter = meters.route(endpoint.name);
+    return (response, request) => {
+      const exchange = new Exchange(peerHost, endpoint, meter, response, request, endpoint.method);
+      peersInFlight++;
+      if (peersInFlight > inFlightMax) exchange.refuse('overloaded');
+      else exchange.begin();
+    };
+  }
+
   function serve(endpoint: Endpoint, method: string): NativeHandler {
+    if (endpoint.inFlightMax !== undefined) return servePeers(endpoint, endpoint.inFlightMax);
     const meter = meters.route(endpoint.name);
     const isLarge = endpoint.rules.bytesMax > wire.bodyBytesMax;
-    const own = isLarge ? largeHost : host;
+    const own = isLarge ? largeHost : pressed(endpoint);
     return (response, request) => {
       const exchange = new Exchange(own, endpoint, meter, response, request, method);
       inFlight++;
@@ -143,9 +187,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return isDraining ? { ...readiness, ok: false, reasons: ['stopping', ...readiness.reasons] } : readiness;
     },
   });
-  const { handlers, findKeyGrant, listRevocations, readGenerations } = options;
+  const { handlers, findKeyGrant, listRevocations, readGenerations, tenants = null, peers = null } = options;
   const notFound = () => new ProblemError('not_found');
-  for (const endpoint of endpointsOf(handlers, findKeyGrant, listRevocations, readGenerations, notFound)) {
+  const internal = [findKeyGrant, listRevocations, readGenerations] as const;
+  for (const endpoint of endpointsOf(handlers, ...internal, notFound, tenants, peers)) {
     if (endpoint.method === 'POST') {
       app.post(endpoint.pattern, serve(endpoint, 'POST'));
     } else {
@@ -168,14 +213,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     async stop() {
       isDraining = true;
       app.stopListening();
-      if (inFlight > 0) {
+      if (inFlight + peersInFlight > 0) {
         const { promise, resolve } = Promise.withResolvers<void>();
         whenIdle = resolve;
         const timer = setTimeout(resolve, options.limits.drainMs);
         await promise;
         clearTimeout(timer);
       }
-      if (inFlight > 0) options.log.warn('requests were cut off', { count: inFlight });
+      const count = inFlight + peersInFlight;
+      if (count > 0) options.log.warn('requests were cut off', { count });
       app.closeAll();
     },
   };

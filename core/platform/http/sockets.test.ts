@@ -1,6 +1,7 @@
 /** Hostile and broken connections, byte by byte: the server answers or closes, and goes on. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { limits as wire } from '@local-plus/contracts';
 import { RawConnection, startServer, type TestServer } from '../../test/http.ts';
@@ -205,6 +206,23 @@ describe('connections', () => {
       await eventually('it is closed', () => connection.isClosed);
     }
     await idle();
+  });
+
+  it('cuts off a client that asks on and on and never reads, as soon as it would have to keep answers for it', async () => {
+    const talkative = await startServer({}, { openapi: JSON.stringify('x'.repeat(100_000)) });
+    const socket = connect(talkative.port, '127.0.0.1').pause();
+    // The reset is what is waited for.
+    socket.on('error', () => socket.destroy());
+    const asks = 'GET /openapi.json HTTP/1.1\r\nhost: core\r\n\r\n'.repeat(10);
+    let askedCount = 0;
+    await eventually('it is cut off', () => {
+      if (!socket.destroyed) socket.write(asks);
+      if (!socket.destroyed) askedCount += 10;
+      return socket.destroyed;
+    });
+    assert.ok(askedCount < 1_000, `${askedCount} answers of 100 kB`);
+    assert.equal((await talkative.client.get('/healthz')).status, 200);
+    await talkative.server.stop();
   });
 
   it('holds a client that sends slowly for a bounded time, and holds up nobody', async () => {

@@ -2,7 +2,7 @@
  * Creating a row once per Idempotency-Key: the key stands in the row, under a unique constraint, beside a hash of the
  * request. So the outcome of a key is kept exactly as long as what it created, and survives everything the row does.
  */
-import { hash } from 'node:crypto';
+import { sha256Hex } from '../digest/index.ts';
 
 /** Whoever is no merchant: the operator. */
 export const operatorId = '00000000-0000-0000-0000-000000000000';
@@ -24,7 +24,7 @@ export type Creation<Row> =
 
 /** SHA-256 over what the request asks, member by member in a fixed order. */
 export function requestHash(parts: readonly unknown[]): string {
-  return hash('sha256', JSON.stringify(parts), 'hex');
+  return sha256Hex(JSON.stringify(parts));
 }
 
 /**
