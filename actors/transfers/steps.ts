@@ -18,6 +18,8 @@ export interface TransferRequest {
   readonly to: AccountId;
   /** 1 … limits.amountMax */
   readonly amount: number;
+  /** Whose waiting commands it counts among. */
+  readonly tenant?: string;
   /** By the monotonic clock. */
   readonly deadlineMs: number;
 }
@@ -37,10 +39,16 @@ export function wholeOf(request: TransferRequest): AccountRequest {
 }
 
 /** The first side alone; from its commit on the points are in transit. */
-export function departureOf({ facts, to, amount, deadlineMs }: TransferRequest, across = true): AccountRequest {
+export function departureOf(request: TransferRequest, across = true): AccountRequest {
+  const { facts, to, amount, tenant, deadlineMs } = request;
   const { programId } = facts;
   const command = { kind: 'transfer_out', amount, partner: to, programId } as const;
-  return { facts, command: across ? { ...command, across } : command, deadlineMs };
+  return {
+    facts,
+    command: across ? { ...command, across } : command,
+    deadlineMs,
+    ...(tenant !== undefined && { tenant }),
+  };
 }
 
 /** Whether the row is a departure: the other side is no part of its batch. */

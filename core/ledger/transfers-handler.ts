@@ -26,6 +26,7 @@ async function create(ports: TransferHandlerPorts, request: CoreRequest<'transfe
     facts: factsOf(request, { terms: from, asked: asked(to, body), note: body }),
     to: to.accountId,
     amount: body.amount,
+    tenant: from.merchantId,
     deadlineMs: request.deadlineMs,
   });
   return answerOf(outcome, from.unit, transferJson);

@@ -3,6 +3,7 @@
  *
  * - A1 every answer carries x-request-id; 429 and 503 carry Retry-After.
  * - A2 no text of an exception leaves the process.
+ * - A3 what anybody can ask for without a signature is kept at most once for who does not read it (U5).
  */
 import { STATUS_CODES } from 'node:http';
 import { type ProblemCode, problem, problemMediaType, problemTable, requestIdHeader } from '@local-plus/contracts';
@@ -41,7 +42,7 @@ export interface Manner {
 }
 
 /**
- * Writes all of an answer; the response is gone afterwards. Call it inside `cork`.
+ * Writes all of an answer; nobody else may touch the response afterwards. Call it inside `cork`.
  *
  * uWebSockets.js adds Date and Content-Length.
  */
@@ -51,6 +52,17 @@ export function writeAnswer(response: NativeResponse, answer: CoreAnswer, reques
   response.writeHeader('content-type', status < 400 ? 'application/json' : problemMediaType);
   response.writeHeader(requestIdHeader, requestId);
   for (const name in headers) response.writeHeader(name, headers[name] as string);
-  if (manner.withoutBody) response.endWithoutBody(Buffer.byteLength(body), manner.closes);
-  else response.end(body, manner.closes);
+  // A3: a refusal may be anybody's.
+  if (manner.withoutBody) response.endWithoutBody(Buffer.byteLength(body), manner.closes || status >= 400);
+  else if (manner.closes || status < 400) response.end(body, manner.closes);
+  else endAsTaken(response, body);
+}
+
+/** A3. Ends the response as the client takes it. There has to be an abort handler. */
+export function endAsTaken(response: NativeResponse, body: string): void {
+  const totalBytes = Buffer.byteLength(body);
+  const [, isTaken] = response.tryEnd(body, totalBytes);
+  if (isTaken) return;
+  const bytes = Buffer.from(body);
+  response.onWritable((offset) => response.tryEnd(bytes.subarray(offset), totalBytes)[0]);
 }

@@ -4,6 +4,7 @@
  * - R1 readiness tells the truth: what decides is asked in the background, so that a probe is answered at once, and
  *   by what was found no longer ago than the probe's own interval and time-out.
  */
+import { endAsTaken } from './answers.ts';
 import type { NativeApp, NativeHandler, NativeResponse } from './uws.ts';
 
 export interface Readiness {
@@ -23,14 +24,23 @@ export interface HealthPorts {
   readonly failed: (error: unknown) => void;
 }
 
+/** There is nothing to give up; but without a handler an answer cannot be taken by and by. */
+const nothing = (): void => undefined;
+
 export function registerHealth(app: NativeApp, ports: HealthPorts): void {
-  app.get('/healthz', (response) => reply(response, '200 OK', 'application/json', '{"status":"alive"}'));
-  app.get('/readyz', (response) => {
+  const now = (path: string, run: (response: NativeResponse) => void) => {
+    app.get(path, (response) => {
+      response.onAborted(nothing);
+      run(response);
+    });
+  };
+  now('/healthz', (response) => reply(response, '200 OK', 'application/json', '{"status":"alive"}'));
+  now('/readyz', (response) => {
     const { ok, reasons, parts } = ports.readiness();
     const body = JSON.stringify({ status: ok ? 'ready' : 'not_ready', reasons, parts });
     reply(response, ok ? '200 OK' : '503 Service Unavailable', 'application/json', body);
   });
-  app.get('/openapi.json', (response) => reply(response, '200 OK', 'application/json', ports.openapi));
+  now('/openapi.json', (response) => reply(response, '200 OK', 'application/json', ports.openapi));
   app.get('/metrics', scrape(ports));
 }
 
@@ -39,7 +49,7 @@ function reply(response: NativeResponse, status: string, contentType: string, bo
   response.writeHeader('content-type', contentType);
   if (status.startsWith('503')) response.writeHeader('retry-after', '1');
   response.writeHeader('cache-control', 'no-store');
-  response.end(body, false);
+  endAsTaken(response, body);
 }
 
 function scrape(ports: HealthPorts): NativeHandler {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { limits as wire } from '@local-plus/contracts';
 import { RawConnection, startServer, type TestServer } from '../../test/http.ts';
 import { eventually, merchantCaller, signingKey } from '../../test/stack.ts';
@@ -208,20 +209,52 @@ describe('connections', () => {
     await idle();
   });
 
-  it('cuts off a client that asks on and on and never reads, as soon as it would have to keep answers for it', async () => {
-    const talkative = await startServer({}, { openapi: JSON.stringify('x'.repeat(100_000)) });
-    const socket = connect(talkative.port, '127.0.0.1').pause();
-    // The reset is what is waited for.
-    socket.on('error', () => socket.destroy());
-    const asks = 'GET /openapi.json HTTP/1.1\r\nhost: core\r\n\r\n'.repeat(10);
-    let askedCount = 0;
-    await eventually('it is cut off', () => {
-      if (!socket.destroyed) socket.write(asks);
-      if (!socket.destroyed) askedCount += 10;
-      return socket.destroyed;
-    });
-    assert.ok(askedCount < 1_000, `${askedCount} answers of 100 kB`);
+  it('keeps one answer at most for who asks on and on without a signature and never reads', async () => {
+    const talkative = await startServer({ 'catalog.list': done }, { openapi: JSON.stringify('x'.repeat(100_000)) });
+    const asks = {
+      'GET /openapi.json': 2_000,
+      'GET /v1/catalog': 200_000,
+      'HEAD /v1/catalog': 200_000,
+      'GET /nowhere': 200_000,
+      'GET /healthz': 400_000,
+    };
+    for (const [ask, askedMax] of Object.entries(asks)) {
+      const socket = connect(talkative.port, '127.0.0.1').pause();
+      // The reset is what is waited for.
+      socket.on('error', () => socket.destroy());
+      const asked = askedMax / 100;
+      let askedCount = 0;
+      await eventually(`${ask}: it is cut off`, () => {
+        if (!socket.destroyed && socket.writableLength < 65_536) {
+          socket.write(`${ask} HTTP/1.1\r\nhost: core\r\n\r\n`.repeat(asked));
+          askedCount += asked;
+        }
+        return socket.destroyed;
+      });
+      assert.ok(askedCount <= askedMax, `${ask}: ${askedCount} times`);
+    }
     assert.equal((await talkative.client.get('/healthz')).status, 200);
+    await talkative.server.stop();
+  });
+
+  it('lets a client read one large answer as slowly as it likes, to the last byte', async () => {
+    const openapi = JSON.stringify('x'.repeat(20_000_000));
+    const talkative = await startServer({}, { openapi });
+    const connection = await new RawConnection(talkative.port).open();
+    connection.send('GET /openapi.json HTTP/1.1\r\nhost: core\r\n\r\n');
+    await eventually('it has begun', () => connection.received.length > 0);
+    for (let pauses = 0; pauses < 5; pauses++) {
+      connection.socket.pause();
+      await pause(20);
+      connection.socket.resume();
+      await pause(1);
+    }
+    await eventually(
+      'it is whole',
+      () => connection.received.endsWith(openapi.slice(-1_000)) && connection.received.length > openapi.length,
+    );
+    assert.equal(connection.received.slice(-openapi.length), openapi);
+    connection.socket.destroy();
     await talkative.server.stop();
   });
 

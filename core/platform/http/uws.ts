@@ -6,6 +6,8 @@
  * - U2 a response is gone after `end`, or after its abort handler ran: touching it then ends the process.
  * - U3 outside the handler and `onData` a response is written inside `cork`, so that it leaves in one write.
  * - U4 `write` never loses anything: what the client does not take is kept. Whoever goes on regardless fills the memory.
+ * - U5 `end` keeps it as well, and takes the answer for given: who asks on and on over one connection and never reads fills
+ *   the memory. After a `tryEnd` that took less than all, the next request ends the connection instead.
  */
 import { App, type us_listen_socket, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
 
@@ -39,6 +41,14 @@ export interface NativeResponse {
   /** Called when what waited has left. True: nothing more was written meanwhile. */
   onWritable(run: (offset: number) => boolean): unknown;
   end(body: string, closeConnection: boolean): unknown;
+  /**
+   * As `end`, as far as the client takes it now.
+   *
+   * @param body from where the last call stopped
+   * @param totalBytes of the whole body
+   * @returns whether all of it was taken, last
+   */
+  tryEnd(body: string | Uint8Array, totalBytes: number): [boolean, boolean];
   /** For HEAD: says the length, sends no body. */
   endWithoutBody(contentLength: number, closeConnection: boolean): unknown;
   onAborted(run: () => void): unknown;
