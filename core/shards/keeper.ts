@@ -5,27 +5,19 @@
  *     join: (claimed) → beat → view → … every beat: view → act → …                     drain: give everything → leave
  *
  * - K1 the barriers of a shard stand before it is served: nothing of its new stay can be published too early (I5).
- * - K2 a shard is handed over at rest only: nothing of it is under way in the runtime, and none of its actors is in memory.
- * - K3 a hand-over whose reply is lost leaves the shard unserved until another compare-and-set at the same version has
- *   been answered: then no ghost of the first can move it any more.
+ * - K2, K3: moves.ts.
  * - K4 one act at a time; beats go on beside it, so that a slow act is not taken for a death.
  * - K5 a process whose writer has another epoch than its own is over: it stops beating, and ends.
  *
  * Must not know: SQL, requests, how events are published.
  */
 import type { Clock, Log, Timer } from '@local-plus/actors';
-import { type AccountId, shards as contract } from '@local-plus/contracts';
 import type { ShardLimits } from './limits.ts';
 import type { ShardMap } from './map.ts';
+import { type Lane, Moves } from './moves.ts';
 import { planShards } from './plan.ts';
-import type { Arrival, Beat, ShardStore, VersionedShard, View } from './store.ts';
+import type { Arrival, Beat, ShardStore, View } from './store.ts';
 import { Watch } from './watch.ts';
-
-/** What of the runtime a move needs. */
-export interface Lane {
-  drain(belongs: (accountId: AccountId) => boolean, graceMs: number): Promise<boolean>;
-  readonly status: { readonly epoch: number; readonly lane: string };
-}
 
 export interface KeeperPorts {
   readonly map: ShardMap;
@@ -47,23 +39,12 @@ export interface KeeperPorts {
   readonly superseded: () => void;
 }
 
-/** Plain numbers, read when scraped. */
-export class KeeperCounters {
-  /** Shards that were given away, and taken from the dead; hand-overs of which the reply was lost. */
-  handedOver = 0;
-  takenOver = 0;
-  doubts = 0;
-  /** Hand-overs that did not come to rest in time. */
-  restless = 0;
-  /** How long the shards of the last group were not served here before they were another's. */
-  pauseMsLast = 0;
-  failures = 0;
-}
-
 export class Keeper {
   readonly #ports: KeeperPorts;
   readonly #watch: Watch;
-  readonly counters = new KeeperCounters();
+  readonly moves: Moves;
+  /** Beats and looks that failed. */
+  failures = 0;
   #view: View | null = null;
   #incarnation = 0;
   #state: 'new' | 'joined' | 'over' = 'new';
@@ -84,6 +65,7 @@ export class Keeper {
   constructor(ports: KeeperPorts) {
     this.#ports = ports;
     this.#watch = new Watch(ports.limits);
+    this.moves = new Moves({ ...ports, look: () => this.#look(), isJoined: () => this.isJoined });
   }
 
   get isJoined(): boolean {
@@ -196,7 +178,7 @@ export class Keeper {
         .then(
           () => this.#lookAndAct(),
           (cause: unknown) => {
-            this.counters.failures++;
+            this.failures++;
             log.warn('a beat failed', { cause: String(cause) });
           },
         )
@@ -235,7 +217,7 @@ export class Keeper {
     this.#look()
       .then(() => this.#act())
       .catch((cause: unknown) => {
-        this.counters.failures++;
+        this.failures++;
         this.#ports.log.warn('the shards cannot be looked at', { cause: String(cause) });
       });
   }
@@ -324,99 +306,18 @@ export class Keeper {
     if (this.#state !== 'joined' || lane.status.lane !== 'running') return;
     const takers = this.#takers();
     const plan = planShards(takers, map.owners);
-    await this.#takeOver(plan);
+    for (const writerId of new Set(map.owners)) {
+      if (writerId === map.writerId || !this.#watch.isDead(writerId)) continue;
+      const epoch = this.#view?.writers.find(({ id }) => id === writerId)?.epoch ?? 0;
+      await this.moves.takeOver(writerId, epoch, plan);
+    }
     for (const to of takers) {
       if (to === map.writerId) continue;
       const going = map.here.filter((shard) => plan[shard] === to);
       for (let from = 0; from < going.length; from += this.#ports.limits.groupMax) {
         const group = going.slice(from, from + this.#ports.limits.groupMax);
-        if (this.#state !== 'joined' || !(await this.#handOver(group, to))) return;
+        if (this.#state !== 'joined' || !(await this.moves.handOver(group, to))) return;
       }
-    }
-  }
-
-  /** S1 (b). */
-  async #takeOver(plan: readonly number[]): Promise<void> {
-    const { map, store, log } = this.#ports;
-    const dead = new Set(map.owners.filter((owner) => owner !== map.writerId && this.#watch.isDead(owner)));
-    for (const writerId of dead) {
-      if (!this.#watch.isDead(writerId)) continue;
-      const shards = map.owners.flatMap((owner, shard) =>
-        owner === writerId && plan[shard] !== writerId
-          ? [{ shard, version: map.version(shard), to: plan[shard] as number }]
-          : [],
-      );
-      if (shards.length === 0) continue;
-      const epoch = this.#view?.writers.find(({ id }) => id === writerId)?.epoch ?? 0;
-      const moved = await store.takeOver({ writerId, epoch }, shards);
-      if (moved === 0) continue;
-      this.counters.takenOver += moved;
-      log.warn('shards were taken over from a process that is gone', { writerId, epoch, shards: moved });
-      await this.#look();
-    }
-  }
-
-  /** K2. False: not now; what was not handed over is served here again. */
-  async #handOver(group: readonly number[], to: number): Promise<boolean> {
-    const { map, lane, store, clock, log, limits, changed } = this.#ports;
-    const startedMs = clock.monotonicMs();
-    const isOfGroup = new Set(group);
-    map.leave(group);
-    const isAtRest = await lane.drain((accountId) => isOfGroup.has(contract.shardOf(accountId)), limits.restMs);
-    if (!isAtRest) {
-      this.counters.restless++;
-      for (const shard of group) map.stay(shard);
-      changed();
-      return false;
-    }
-    const versioned = group.map((shard) => ({ shard, version: map.version(shard) }));
-    try {
-      const { epoch } = lane.status;
-      const moved = await store.handOver({ writerId: map.writerId, epoch }, to, versioned, limits.deadMs);
-      for (const { shard, version } of moved) map.learn(shard, to, version);
-      // It was answered, and so nothing of it is under way: what did not move is still ours, or the table says whose.
-      await this.#settle(versioned);
-      this.counters.handedOver += moved.length;
-      this.counters.pauseMsLast = clock.monotonicMs() - startedMs;
-      const pauseMs = Math.round(this.counters.pauseMsLast);
-      if (moved.length > 0) log.info('shards were handed over', { to, shards: moved.length, pauseMs });
-      return moved.length === group.length;
-    } catch (cause) {
-      this.counters.doubts++;
-      log.warn('it is not known whether shards were handed over', { to, shards: group.length, cause: String(cause) });
-      await this.#reclaim(versioned);
-      return false;
-    } finally {
-      changed();
-    }
-  }
-
-  /** Those that are not at home elsewhere by now are served here again. */
-  async #settle(versioned: readonly VersionedShard[]): Promise<void> {
-    const { map } = this.#ports;
-    const isOpen = ({ shard }: VersionedShard): boolean => map.standing(shard) === 'leaving';
-    if (!versioned.some(isOpen)) return;
-    await this.#look();
-    for (const { shard } of versioned.filter(isOpen)) map.stay(shard);
-  }
-
-  /** K3: a move to oneself at the same version. Ends by the database's answer, or with the process. */
-  async #reclaim(versioned: readonly VersionedShard[]): Promise<void> {
-    const { map, store, lane, timer, log, limits } = this.#ports;
-    let pauseMs = limits.doubtMs;
-    const open = () => versioned.filter(({ shard }) => map.standing(shard) === 'leaving');
-    while (this.#state === 'joined' && open().length > 0) {
-      try {
-        const { epoch } = lane.status;
-        const back = await store.handOver({ writerId: map.writerId, epoch }, map.writerId, open(), limits.deadMs);
-        for (const { shard, version } of back) map.learn(shard, map.writerId, version);
-        await this.#look();
-      } catch (cause) {
-        log.warn('it is still not known whether shards were handed over', { cause: String(cause) });
-      }
-      if (open().length === 0) return;
-      await new Promise<void>((resolve) => timer.after(pauseMs, resolve));
-      pauseMs = Math.min(pauseMs * 2, limits.doubtMsMax);
     }
   }
 }

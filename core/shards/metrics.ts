@@ -17,16 +17,16 @@ export function registerShardMetrics(
     [
       'shards_hand_over_pause_seconds',
       'How long the last shards that were handed over were not served here before.',
-      () => keeper.counters.pauseMsLast / 1_000,
+      () => keeper.moves.counters.pauseMsLast / 1_000,
     ],
   ];
   for (const [name, help, value] of gauges) metrics.gauge(name, help, () => [{ value: value() }]);
   const counters: readonly (readonly [string, string, () => number])[] = [
-    ['shards_handed_over_total', 'Shards given to another process.', () => keeper.counters.handedOver],
-    ['shards_taken_over_total', 'Shards taken from processes that were gone.', () => keeper.counters.takenOver],
-    ['shards_doubts_total', 'Hand-overs of which the reply was lost.', () => keeper.counters.doubts],
-    ['shards_restless_total', 'Hand-overs that did not come to rest in time.', () => keeper.counters.restless],
-    ['shards_failures_total', 'Beats and looks at the map that failed.', () => keeper.counters.failures],
+    ['shards_handed_over_total', 'Shards given to another process.', () => keeper.moves.counters.handedOver],
+    ['shards_taken_over_total', 'Shards taken from processes that were gone.', () => keeper.moves.counters.takenOver],
+    ['shards_doubts_total', 'Hand-overs of which the reply was lost.', () => keeper.moves.counters.doubts],
+    ['shards_restless_total', 'Hand-overs that did not come to rest in time.', () => keeper.moves.counters.restless],
+    ['shards_failures_total', 'Beats and looks at the map that failed.', () => keeper.failures],
     ['shards_forwarded_total', 'Requests sent to other processes.', () => routed().counters.forwarded],
     ['shards_messages_total', 'Messages that they went in.', () => routed().counters.messages],
     ['shards_messages_lost_total', 'Messages without a reply.', () => routed().counters.lost],

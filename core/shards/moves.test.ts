@@ -179,7 +179,7 @@ describe('moves of shards', () => {
     await eventually('replies were lost', () => lost >= 6);
     await shared(first, second);
     assert.equal(overlaps(), 0);
-    assert.ok(first.keeper.counters.doubts >= 6);
+    assert.ok(first.keeper.moves.counters.doubts >= 6);
     for (let shard = 0; shard < shards.shardCount; shard++) {
       const standings = [first.map.standing(shard), second.map.standing(shard)].sort();
       assert.deepEqual(standings, ['away', 'here'], `shard ${shard}`);

@@ -1,5 +1,5 @@
 /**
- * Bad input (FAULTS 26 and 27) on a real runtime: each row is refused with its status and code, and the origin sees none
+ * Bad input on a real runtime: each row is refused with its status and code, and the origin sees none
  * of it. Bytes that `fetch` cannot send are in raw-suite.ts.
  */
 import assert from 'node:assert/strict';
