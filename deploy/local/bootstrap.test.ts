@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { testFolder } from './test-folder.ts';
 
@@ -25,8 +25,8 @@ interface Checkout {
 }
 
 /** A checkout whose `npm` only writes down that it was called, and makes a node_modules. */
-function checkout(context: TestContext): Checkout {
-  const dir = testFolder(context);
+function checkout(): Checkout {
+  const dir = testFolder();
   const [bin, calls] = [join(dir, 'path'), join(dir, 'calls')];
   mkdirSync(join(dir, 'deploy'));
   mkdirSync(bin);
@@ -51,8 +51,8 @@ function checkout(context: TestContext): Checkout {
   };
 }
 
-test('installs once, hands over arguments and exit code, and installs again when the lockfile changes', (context) => {
-  const { dir, run, installs } = checkout(context);
+test('installs once, hands over arguments and exit code, and installs again when the lockfile changes', () => {
+  const { dir, run, installs } = checkout();
   const first = run('script.mjs', '--', '--flag', 'a b');
   assert.equal(first.status, 7, first.output);
   assert.match(first.output, /\["--flag","a b"\]/);
@@ -64,8 +64,8 @@ test('installs once, hands over arguments and exit code, and installs again when
   assert.equal(installs(), 2);
 });
 
-test('an install made by hand after the lockfile counts, one made before it does not', (context) => {
-  const { dir, run, installs } = checkout(context);
+test('an install made by hand after the lockfile counts, one made before it does not', () => {
+  const { dir, run, installs } = checkout();
   const record = join(dir, 'node_modules', '.package-lock.json');
   mkdirSync(join(dir, 'node_modules', '.bin'), { recursive: true });
   symlinkSync(process.execPath, join(dir, 'node_modules', '.bin', 'node'));
@@ -78,8 +78,8 @@ test('an install made by hand after the lockfile counts, one made before it does
   assert.equal(installs(), 1);
 });
 
-test('a failed install is one sentence, and leaves no lock behind', (context) => {
-  const { dir, run } = checkout(context);
+test('a failed install is one sentence, and leaves no lock behind', () => {
+  const { dir, run } = checkout();
   writeFileSync(join(dir, 'path', 'npm'), '#!/bin/sh\nexit 9\n');
   const outcome = run('script.mjs');
   assert.equal(outcome.status, 1);
@@ -87,8 +87,8 @@ test('a failed install is one sentence, and leaves no lock behind', (context) =>
   assert.ok(!existsSync(join(dir, '.local', 'install.lock')));
 });
 
-test('the install lock of a dead run is taken over', (context) => {
-  const { dir, run, installs } = checkout(context);
+test('the install lock of a dead run is taken over', () => {
+  const { dir, run, installs } = checkout();
   const lock = join(dir, '.local', 'install.lock');
   mkdirSync(lock, { recursive: true });
   const dead = spawnSync(process.execPath, ['-e', 'console.log(process.pid)'], { encoding: 'utf8' });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { type CoreOptions, coreServer, migrate, startCore } from './core.ts';
 import { StartError } from './errors.ts';
 import { freePorts } from './ports.ts';
@@ -16,8 +16,8 @@ const answer = JSON.stringify({ KAFKA_BROKERS, REDIS_URL, EDGE_SIGNING_KEYS, ROL
 createServer((request, response) => response.end(answer)).listen(Number(CORE_PORT), CORE_HOST);
 `;
 
-async function optionsIn(context: TestContext, program: string, migration = ''): Promise<CoreOptions> {
-  const folder = testFolder(context);
+async function optionsIn(program: string, migration = ''): Promise<CoreOptions> {
+  const folder = testFolder();
   const [entry, migrateEntry] = [join(folder, 'main.mjs'), join(folder, 'migrate.mjs')];
   writeFileSync(entry, program);
   writeFileSync(migrateEntry, migration);
@@ -38,7 +38,7 @@ async function optionsIn(context: TestContext, program: string, migration = ''):
 }
 
 test('core gets its whole configuration by environment', async (context) => {
-  const server = await startCore(await optionsIn(context, standIn));
+  const server = await startCore(await optionsIn(standIn));
   context.after(() => server.stop());
   assert.deepEqual(await (await fetch(server.url)).json(), {
     KAFKA_BROKERS: 'a:1,b:2',
@@ -49,8 +49,8 @@ test('core gets its whole configuration by environment', async (context) => {
   });
 });
 
-test('a migration that fails is told with the end of its output, and core is not started', async (context) => {
-  const options = await optionsIn(context, standIn, "console.error('no such table'); process.exit(3);");
+test('a migration that fails is told with the end of its output, and core is not started', async () => {
+  const options = await optionsIn(standIn, "console.error('no such table'); process.exit(3);");
   await assert.rejects(migrate(options), (error) => {
     assert.ok(error instanceof StartError);
     assert.match(error.message, /exit code 3[\s\S]*no such table/);
@@ -58,8 +58,8 @@ test('a migration that fails is told with the end of its output, and core is not
   });
 });
 
-test('a core that ends while it starts is told with the end of its log', async (context) => {
-  const options = await optionsIn(context, "console.error('bad configuration'); process.exit(4);");
+test('a core that ends while it starts is told with the end of its log', async () => {
+  const options = await optionsIn("console.error('bad configuration'); process.exit(4);");
   await assert.rejects(coreServer(options).start(), (error) => {
     assert.ok(error instanceof StartError);
     assert.match(error.message, /exit code 4[\s\S]*bad configuration/);
@@ -68,7 +68,7 @@ test('a core that ends while it starts is told with the end of its log', async (
 });
 
 test('a supervised server that is killed runs again, says so, and stays down once it is stopped', async (context) => {
-  const server = await startCore(await optionsIn(context, standIn));
+  const server = await startCore(await optionsIn(standIn));
   const lines: string[] = [];
   let restartCount = 0;
   const onRestart = (): void => {

@@ -35,7 +35,7 @@ interface Answer {
 }
 
 test('a Worker runs on workerd with its text bindings and its durable object, whose alarm rings, again after kill -9', async (context) => {
-  const folder = testFolder(context);
+  const folder = testFolder();
   const entry = join(folder, 'worker.ts');
   writeFileSync(entry, worker);
   const [port] = (await freePorts(1)) as [number];
@@ -64,8 +64,8 @@ test('a Worker runs on workerd with its text bindings and its durable object, wh
   assert.equal(again.count, first.count, 'what the objects kept ended with their process');
 });
 
-test('a Worker that does not bundle is one sentence', async (context) => {
-  const folder = testFolder(context);
+test('a Worker that does not bundle is one sentence', async () => {
+  const folder = testFolder();
   const entry = join(folder, 'worker.ts');
   writeFileSync(entry, 'export default {{');
   const [port] = (await freePorts(1)) as [number];

@@ -31,7 +31,7 @@ async function readOne(client: kafkajs.Kafka, topic: string): Promise<string | u
 }
 
 test('a broker has every topic, and after kill -9 and a restart the message that it acknowledged', async (context) => {
-  const folder = testFolder(context);
+  const folder = testFolder();
   const [port, controllerPort] = (await freePorts(2)) as [number, number];
   let server: KafkaServer;
   try {

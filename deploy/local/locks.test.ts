@@ -6,8 +6,8 @@ import { ownIdentity } from './identities.ts';
 import { takeLock } from './locks.ts';
 import { testFolder } from './test-folder.ts';
 
-test('a lock is held by one, and names its holder to the others', (context) => {
-  const folder = testFolder(context);
+test('a lock is held by one, and names its holder to the others', () => {
+  const folder = testFolder();
   const path = join(folder, 'run', 'start.lock');
   const first = takeLock(path);
   assert.equal(first.kind, 'held');
@@ -18,8 +18,8 @@ test('a lock is held by one, and names its holder to the others', (context) => {
   assert.equal(takeLock(path).kind, 'held');
 });
 
-test('the lock of a dead holder, of a recycled pid, or of nobody is taken over without a trace', (context) => {
-  const folder = testFolder(context);
+test('the lock of a dead holder, of a recycled pid, or of nobody is taken over without a trace', () => {
+  const folder = testFolder();
   const path = join(folder, 'start.lock');
   const own = ownIdentity();
   for (const text of ['', 'nonsense', JSON.stringify({ ...own, startTime: 'long ago' })]) {

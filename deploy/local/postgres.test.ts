@@ -36,7 +36,7 @@ async function stranger(): Promise<ChildProcess & { pid: number }> {
 }
 
 test('what was committed survives kill -9, an immediate stop, and a restart', async (context) => {
-  const folder = testFolder(context);
+  const folder = testFolder();
   const [port] = (await freePorts(1)) as [number];
   const server = await startPostgres({ dataDir: join(folder, 'postgres'), port });
   context.after(() => server.stop());
@@ -56,7 +56,7 @@ test('what was committed survives kill -9, an immediate stop, and a restart', as
 });
 
 test('PG1: a stale postmaster.pid with the recycled pid of a stranger neither stops the start nor hurts the stranger', async (context) => {
-  const folder = testFolder(context);
+  const folder = testFolder();
   const [port] = (await freePorts(1)) as [number];
   const dataDir = join(folder, 'postgres');
   const server = await startPostgres({ dataDir, port });
@@ -74,7 +74,7 @@ test('PG1: a stale postmaster.pid with the recycled pid of a stranger neither st
 
 for (const withPidFile of [true, false]) {
   test(`the Postgres of a killed run is ended by the next, ${withPidFile ? 'by its pid file' : 'by its data folder'}`, async (context) => {
-    const folder = testFolder(context);
+    const folder = testFolder();
     const [port] = (await freePorts(1)) as [number];
     const options = { dataDir: join(folder, 'postgres'), port };
     const owner = `import { startPostgres } from ${JSON.stringify(door)};
@@ -94,7 +94,7 @@ for (const withPidFile of [true, false]) {
 
 test('below a folder that the postgres user cannot pass, root keeps the data elsewhere', async (context) => {
   if (process.getuid?.() !== 0) return context.skip('only root runs Postgres as another user');
-  const folder = testFolder(context);
+  const folder = testFolder();
   const home = join(folder, 'home');
   const dataDir = join(home, 'checkout', 'postgres');
   mkdirSync(join(home, 'checkout'), { recursive: true });

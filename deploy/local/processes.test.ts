@@ -47,8 +47,8 @@ async function stranger(): Promise<ChildProcess & { pid: number }> {
   return child as ChildProcess & { pid: number };
 }
 
-test('a process has a pid file and a log while it runs, and neither pid file nor process afterwards', async (context) => {
-  const folder = testFolder(context);
+test('a process has a pid file and a log while it runs, and neither pid file nor process afterwards', async () => {
+  const folder = testFolder();
   const running = await startProcess(specIn(folder));
   assert.ok(existsSync(join(folder, 'sleeper.json')));
   const exit = await running.stop('SIGTERM', 10_000);
@@ -57,21 +57,21 @@ test('a process has a pid file and a log while it runs, and neither pid file nor
   assert.ok(!existsSync(join(folder, 'sleeper.json')));
 });
 
-test('a process that ignores the polite signal is killed', async (context) => {
-  const folder = testFolder(context);
+test('a process that ignores the polite signal is killed', async () => {
+  const folder = testFolder();
   const deaf = "process.on('SIGTERM', () => undefined); setInterval(() => undefined, 1_000); console.log('deaf')";
   const running = await startProcess({ ...specIn(folder), args: ['-e', deaf] });
   assert.ok(await waitUntil(() => readFileSync(running.logFile, 'utf8').includes('deaf'), patience));
   assert.equal((await running.stop('SIGTERM', 200)).signal, 'SIGKILL');
 });
 
-test('a program that does not exist is one sentence', async (context) => {
-  const folder = testFolder(context);
+test('a program that does not exist is one sentence', async () => {
+  const folder = testFolder();
   await assert.rejects(startProcess({ ...specIn(folder), command: join(folder, 'nothing') }), StartError);
 });
 
-test('the orphan of a killed run is ended by the next one', async (context) => {
-  const folder = testFolder(context);
+test('the orphan of a killed run is ended by the next one', async () => {
+  const folder = testFolder();
   const orphan = await leaveOrphan(folder);
   assert.equal(await endOrphan(folder, 'sleeper'), 'ended');
   assert.ok(!isAlive(orphan));
@@ -79,7 +79,7 @@ test('the orphan of a killed run is ended by the next one', async (context) => {
 });
 
 test('P1: a recycled pid is another process, and is left alone', async (context) => {
-  const folder = testFolder(context);
+  const folder = testFolder();
   const child = await stranger();
   context.after(() => child.kill('SIGKILL'));
   const now = identify(child.pid);
@@ -95,15 +95,15 @@ test('P1: a recycled pid is another process, and is left alone', async (context)
 });
 
 test('P3: what a living run has started is no orphan', async (context) => {
-  const folder = testFolder(context);
+  const folder = testFolder();
   const running = await startProcess(specIn(folder));
   context.after(() => running.stop('SIGKILL', 10_000));
   await assert.rejects(endOrphan(folder, 'sleeper'), new RegExp(`started by process ${process.pid}`));
   assert.ok(!running.hasExited());
 });
 
-test('a pid file that is torn identifies nobody', async (context) => {
-  const folder = testFolder(context);
+test('a pid file that is torn identifies nobody', async () => {
+  const folder = testFolder();
   for (const text of ['', '{', '{"pid":1}', `{"pid":${process.pid},"startTime":7}`]) {
     writeFileSync(join(folder, 'sleeper.json'), text);
     assert.equal(await endOrphan(folder, 'sleeper'), 'none');

@@ -6,8 +6,8 @@ import { StartError } from './errors.ts';
 import { loadSecrets } from './secrets.ts';
 import { testFolder } from './test-folder.ts';
 
-test('secrets are made once, stay, and are readable by their owner only', (context) => {
-  const folder = testFolder(context);
+test('secrets are made once, stay, and are readable by their owner only', () => {
+  const folder = testFolder();
   const path = join(folder, 'secrets.json');
   const made = loadSecrets(folder);
   assert.match(made.signing_key, /^k1:[\w-]{43}$/);
@@ -18,8 +18,8 @@ test('secrets are made once, stay, and are readable by their owner only', (conte
   assert.equal(statSync(path).mode & 0o777, 0o600);
 });
 
-test('broken secrets are told, not replaced: the data would be lost with them', (context) => {
-  const folder = testFolder(context);
+test('broken secrets are told, not replaced: the data would be lost with them', () => {
+  const folder = testFolder();
   writeFileSync(join(folder, 'secrets.json'), '{"signing_key": "k1:short"}');
   assert.throws(() => loadSecrets(folder), StartError);
 });

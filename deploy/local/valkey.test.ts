@@ -9,7 +9,7 @@ import { testFolder } from './test-folder.ts';
 import { startValkey } from './valkey.ts';
 
 test('Valkey answers, evicts only what expires, and has its data after a restart', async (context) => {
-  const folder = testFolder(context);
+  const folder = testFolder();
   const [port] = (await freePorts(1)) as [number];
   let server: Server;
   try {

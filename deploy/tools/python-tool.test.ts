@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { testFolder } from '../local/test-folder.ts';
 import { ensurePythonTool, type PythonTool, type PythonToolOutcome } from './python-tool.ts';
 
@@ -31,8 +31,8 @@ interface Machine {
   readonly cacheDir: string;
 }
 
-function machineWith(context: TestContext, python: string | null): Machine {
-  const home = testFolder(context);
+function machineWith(python: string | null): Machine {
+  const home = testFolder();
   const binDir = join(home, 'bin');
   const cacheDir = join(home, 'cache');
   mkdirSync(binDir);
@@ -54,8 +54,8 @@ function missing(outcome: PythonToolOutcome): string {
   throw new Error('it should not be there');
 }
 
-test('it is installed once, by whoever comes first, from the pinned list', async (context) => {
-  const { ensure, calls, cacheDir } = machineWith(context, pythonWith('exit 0'));
+test('it is installed once, by whoever comes first, from the pinned list', async () => {
+  const { ensure, calls, cacheDir } = machineWith(pythonWith('exit 0'));
   const command = [join(cacheDir, 'sample-1.2.3', 'bin', 'python'), '-m', 'sample.cli'];
   assert.deepEqual(await Promise.all([ensure(), ensure()]), [{ command }, { command }]);
   assert.deepEqual(await ensure(), { command });
@@ -63,20 +63,20 @@ test('it is installed once, by whoever comes first, from the pinned list', async
   assert.deepEqual(calls(), ['venv', `-m pip install ${flags}`]);
 });
 
-test('half an installation does not count: the next run begins anew', async (context) => {
-  const { ensure, calls } = machineWith(context, pythonWith('exit 1'));
+test('half an installation does not count: the next run begins anew', async () => {
+  const { ensure, calls } = machineWith(pythonWith('exit 1'));
   assert.match(missing(await ensure()), /^pip could not install sample \(exit code 1\); .* says why\.$/);
   await ensure();
   assert.equal(calls().filter((call) => call === 'venv').length, 2);
 });
 
-test('without python3 it is one sentence', async (context) => {
-  const { ensure } = machineWith(context, null);
+test('without python3 it is one sentence', async () => {
+  const { ensure } = machineWith(null);
   assert.equal(missing(await ensure()), 'python3 is not on PATH, and sample needs it.');
 });
 
-test('without its module venv it is one sentence, which says what to install', async (context) => {
-  const { ensure } = machineWith(context, '#!/bin/sh\necho "No module named venv" >&2\nexit 1\n');
+test('without its module venv it is one sentence, which says what to install', async () => {
+  const { ensure } = machineWith('#!/bin/sh\necho "No module named venv" >&2\nexit 1\n');
   assert.match(
     missing(await ensure()),
     /^python3 cannot make a folder for sample: its module venv is missing \(on Debian/,
