@@ -12,4 +12,5 @@ export { checkRuntimeLimits, type RuntimeLimits, runtimeLimits } from './runtime
 export type { AccountRequest, Outcome, Part, Posted } from './runtime/outcome.ts';
 export { Runtime, type RuntimePorts, type RuntimeStatus } from './runtime/runtime.ts';
 export { MemoryLedger } from './stores/memory.ts';
+export { Sweep, SweepCounters, type SweepLimits, type SweepPorts, type Visit } from './sweep/index.ts';
 export * from './transfers/index.ts';
