@@ -9,11 +9,10 @@ import {
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
+  creationKey,
   type Handlers,
-  keyOf,
   ProblemError,
 } from '../platform/http/index.ts';
-import { operatorId, requestHash } from '../platform/postgres/index.ts';
 import type { TwoLevelCache } from '../platform/redis/index.ts';
 import { decodeCursor, newestRows, pageOf } from './domain.ts';
 import type { CatalogGeneration } from './generation.ts';
@@ -54,14 +53,13 @@ export async function loadCatalog(store: CatalogStore, cacheKey: string): Promis
 
 async function create(ports: HandlerPorts, request: CoreRequest<'catalog.create'>): Promise<CoreAnswer> {
   const { name, brand, currency, denominations } = request.body;
-  const outcome = await ports.store.create(
-    {
-      creator: request.context.merchantId ?? operatorId,
-      idempotencyKey: keyOf(request),
-      requestHash: requestHash([name, brand, currency, denominations]),
-    },
-    { id: uuidV7<CatalogItemId>(ports.nowMs()), name, brand, currency, denominations },
-  );
+  const outcome = await ports.store.create(creationKey(request, [name, brand, currency, denominations]), {
+    id: uuidV7<CatalogItemId>(ports.nowMs()),
+    name,
+    brand,
+    currency,
+    denominations,
+  });
   if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
   if (outcome.type === 'conflict') throw new Error('a new id was taken already');
   return createdAnswer(itemJson({ ...outcome.row, status: 'published' }), outcome.type === 'replayed');

@@ -9,11 +9,10 @@ import {
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
+  creationKey,
   type Handlers,
-  keyOf,
   ProblemError,
 } from '../platform/http/index.ts';
-import { operatorId, requestHash } from '../platform/postgres/index.ts';
 import type { RevocationRow, RevocationStore } from './store.ts';
 
 export interface HandlerPorts {
@@ -28,11 +27,7 @@ export function identityHandlers(ports: HandlerPorts): Handlers {
 async function createRevocation(ports: HandlerPorts, request: CoreRequest<'revocations.create'>): Promise<CoreAnswer> {
   const { kind, value, merchant_id = null } = request.body;
   const expires_at = new Date(request.body.expires_at);
-  const key = {
-    creator: request.context.merchantId ?? operatorId,
-    idempotencyKey: keyOf(request),
-    requestHash: requestHash([kind, value, merchant_id, expires_at.getTime()]),
-  };
+  const key = creationKey(request, [kind, value, merchant_id, expires_at.getTime()]);
   const id = uuidV7(ports.nowMs());
   const outcome = await ports.store.create(key, { id, kind, value, merchant_id, expires_at });
   switch (outcome.type) {

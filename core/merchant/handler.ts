@@ -10,12 +10,13 @@ import {
   type CoreRequest,
   callingMerchant,
   createdAnswer,
+  creationKey,
   type Handlers,
   keyOf,
   ProblemError,
   sees,
 } from '../platform/http/index.ts';
-import { type Creation, type CreationKey, operatorId, requestHash } from '../platform/postgres/index.ts';
+import type { Creation } from '../platform/postgres/index.ts';
 import { grantedScopes, newApiKey, noPlan } from './domain.ts';
 import { columnsOf, hashedRules, wireRulesOf } from './rules.ts';
 import type { ApiKeyRow, MerchantChange, MerchantRow, MerchantStore, ProgramRow } from './store.ts';
@@ -146,14 +147,6 @@ async function seenMerchant(
   const row = await ports.store.merchant(id);
   if (row === null) throw new ProblemError('not_found');
   return row;
-}
-
-function creationKey(request: CoreRequest, parts: readonly unknown[]): CreationKey {
-  return {
-    creator: request.context.merchantId ?? operatorId,
-    idempotencyKey: keyOf(request),
-    requestHash: requestHash(parts),
-  };
 }
 
 function settled<Row>(outcome: Creation<Row>): { readonly row: Row; readonly replayed: boolean } {

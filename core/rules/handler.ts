@@ -9,12 +9,13 @@ import {
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
+  creationKey,
   type Handlers,
   keyOf,
   ProblemError,
   sees,
 } from '../platform/http/index.ts';
-import { type CreationKey, operatorId, requestHash } from '../platform/postgres/index.ts';
+import { requestHash } from '../platform/postgres/index.ts';
 import { cursorOf, placeOf, versionCursor, versionOf } from './cursor.ts';
 import type { RulesDirectory } from './directory.ts';
 import { hasWindowCap } from './domain.ts';
@@ -53,11 +54,7 @@ async function create(ports: HandlerPorts, request: CoreRequest<'rules.create'>)
   const { programId } = await seenProgram(ports.programs, request);
   const { name = null, time_zone, caps, rules } = request.body;
   if (rules.filter(hasWindowCap).length > rulesLimits.cappedRulesMax) throw new ProblemError('rules_limit_exceeded');
-  const key: CreationKey = {
-    creator: request.context.merchantId ?? operatorId,
-    idempotencyKey: keyOf(request),
-    requestHash: requestHash([programId, name, time_zone, caps, rules]),
-  };
+  const key = creationKey(request, [programId, name, time_zone, caps, rules]);
   for (let attempt = 0; attempt < rulesLimits.numberTriesMax; attempt++) {
     const id = uuidV7(ports.nowMs());
     const wanted = { id, program_id: programId, name, time_zone, caps, rules };

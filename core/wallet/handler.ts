@@ -15,12 +15,12 @@ import {
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
+  creationKey,
   type Handlers,
-  keyOf,
   ProblemError,
   sees,
 } from '../platform/http/index.ts';
-import { type Creation, operatorId, requestHash } from '../platform/postgres/index.ts';
+import type { Creation } from '../platform/postgres/index.ts';
 import type { WalletDirectory } from './directory.ts';
 import { type Balance, noBalance, type ProgramDirectory, statusOf } from './domain.ts';
 import type { NewWallet, WalletRow } from './store.ts';
@@ -51,11 +51,7 @@ async function create(ports: HandlerPorts, request: CoreRequest<'wallets.create'
   const program = await ports.programs.find(program_id as ProgramId);
   if (program === null || !sees(request.context, program.merchantId)) throw new ProblemError('not_found');
   const outcome = await ports.creations.submit({
-    key: {
-      creator: request.context.merchantId ?? operatorId,
-      idempotencyKey: keyOf(request),
-      requestHash: requestHash([program_id, customer_id, external_id]),
-    },
+    key: creationKey(request, [program_id, customer_id, external_id]),
     row: {
       id: uuidV7<WalletId>(ports.nowMs()),
       merchant_id: program.merchantId,

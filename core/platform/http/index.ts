@@ -1,7 +1,7 @@
 /** The door of the HTTP platform. */
 export { problemAnswer } from './answers.ts';
 export { callingMerchant, isOperator, sees } from './caller.ts';
-export { createdAnswer, keyOf } from './creations.ts';
+export { createdAnswer, creationKey, keyOf } from './creations.ts';
 export type { PeerAnswers } from './endpoints.ts';
 export {
   type AnswerSource,

@@ -1,7 +1,7 @@
 /**
  * Optimistic: the account and the key are read without a lock, the write asks for the version that was read, and whoever
- * came too late tries again, after a random pause that grows. As many attempts
- * run at once as there are connections, so that nobody waits between its reading and its writing. Bounded in number and time: then it is refused (429).
+ * came too late tries again, after a random pause that grows. As many attempts run at once as there are connections, so that
+ * nobody waits between its reading and its writing. Bounded in number and time: then it is refused (429).
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { writeChecked } from './checked-write.ts';
