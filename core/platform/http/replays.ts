@@ -9,6 +9,7 @@
  * Nonces are kept in groups by signing time, so that forgetting is the removal of a small set and no set grows large
  * enough to stall the process when it is rehashed.
  */
+import { NonceSet } from './nonce-set.ts';
 
 export interface ReplayBounds {
   readonly windowMs: number;
@@ -18,12 +19,9 @@ export interface ReplayBounds {
 
 export type Admission = 'fresh' | 'replayed' | 'full';
 
-const NONCE_CHARS_MAX = 64;
-
 export class ReplayGuard {
   readonly #bounds: ReplayBounds;
-  readonly #groups = new Map<number, Set<string>>();
-  readonly #copyBuffer = Buffer.alloc(NONCE_CHARS_MAX);
+  readonly #groups = new Map<number, NonceSet>();
   #count = 0;
   #forgottenGroup = -1;
   #sweptGroup = -1;
@@ -42,21 +40,17 @@ export class ReplayGuard {
     this.#sweep(nowMs);
     const index = Math.floor(timeMs / this.#bounds.groupMs);
     if (index <= this.#forgottenGroup) return 'replayed';
-    let group = this.#groups.get(index);
-    if (group?.has(nonce)) return 'replayed';
-    if (this.#count >= this.#bounds.noncesMax) return 'full';
-    if (group === undefined) {
-      group = new Set();
-      this.#groups.set(index, group);
-    }
-    group.add(this.#copy(nonce));
+    const group = this.#groups.get(index) ?? this.#begin(index);
+    if (this.#count >= this.#bounds.noncesMax) return group.has(nonce) ? 'replayed' : 'full';
+    if (!group.add(nonce)) return 'replayed';
     this.#count++;
     return 'fresh';
   }
 
-  /** A nonce is a slice of its header, and would keep all of that text alive. */
-  #copy(nonce: string): string {
-    return this.#copyBuffer.toString('latin1', 0, this.#copyBuffer.write(nonce, 'latin1'));
+  #begin(index: number): NonceSet {
+    const group = new NonceSet(this.#groups.get(index - 1)?.size);
+    this.#groups.set(index, group);
+    return group;
   }
 
   #sweep(nowMs: number): void {

@@ -6,8 +6,8 @@
  *
  * Must not know: routes, bodies, sockets.
  */
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { type EdgeContext, parseContext, type SigningKey, signingInput } from '@local-plus/contracts';
+import { HmacSha256 } from './hmac.ts';
 import { type ReplayBounds, ReplayGuard } from './replays.ts';
 
 const SIGNATURE_BYTES = 32;
@@ -17,12 +17,12 @@ const SIGNATURE_CHARS = 43;
 export type Disbelief = 'unsigned' | 'malformed' | 'unknown_key' | 'outside_window' | 'forged' | 'replayed' | 'full';
 
 export class SignatureVerifier {
-  readonly #keys: ReadonlyMap<string, KeyObject>;
+  readonly #keys: ReadonlyMap<string, HmacSha256>;
   readonly #windowMs: number;
   readonly #replays: ReplayGuard;
 
   constructor(keys: readonly SigningKey[], bounds: ReplayBounds) {
-    this.#keys = new Map(keys.map((key) => [key.keyId, createSecretKey(key.secret)]));
+    this.#keys = new Map(keys.map((key) => [key.keyId, new HmacSha256(key.secret)]));
     this.#windowMs = bounds.windowMs;
     this.#replays = new ReplayGuard(bounds);
   }
@@ -50,7 +50,7 @@ export class SignatureVerifier {
     const claimed = Buffer.from(signature, 'base64url');
     if (claimed.length !== SIGNATURE_BYTES) return 'malformed';
     const input = signingInput(contextText, method, target, idempotencyKey, bodySha256);
-    if (!timingSafeEqual(claimed, createHmac('sha256', key).update(input).digest())) return 'forged';
+    if (!key.verifies(input, claimed)) return 'forged';
     const admission = this.#replays.admit(context.nonce, context.timeMs, nowMs);
     return admission === 'fresh' ? context : admission;
   }
