@@ -11,7 +11,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { AccountRequest, Outcome } from '@local-plus/actors';
-import type { ProblemCode } from '@local-plus/contracts';
+import type { bulk, ProblemCode } from '@local-plus/contracts';
 import { type AnswerSource, ProblemError } from '../platform/http/index.ts';
 import { DatabaseUnavailable } from '../platform/postgres/index.ts';
 import { faultAnswer, type LineAnswer, lineText, statusOf } from './answers.ts';
@@ -106,6 +106,10 @@ export class BulkRun implements AnswerSource {
   }
 
   #run(place: number, unit: Exclude<Unit, { type: 'faulty' }>): void {
+    const found = unit.type === 'line' ? this.#partOf(unit.line) : null;
+    const isKnown = found !== null && !(found instanceof Promise);
+    const offered = isKnown ? this.#runAtOnce(place, found) : 'not offered';
+    if (offered === 'begun') return;
     this.#running++;
     const walletId = unit.type === 'line' ? unit.line.wallet_id : (unit.lines[0]?.wallet_id ?? '');
     const before = this.#accepted.get(walletId);
@@ -115,7 +119,7 @@ export class BulkRun implements AnswerSource {
       resolve();
       if (this.#accepted.get(walletId) === promise) this.#accepted.delete(walletId);
     };
-    this.#answersOf(unit, before, accepted)
+    this.#answersOf(unit, { found, offersMade: offered === 'full' ? 1 : 0 }, before, accepted)
       .catch((error: unknown) => this.#answersTo(error, sizeOf(unit)))
       .then((answers) => {
         accepted();
@@ -124,8 +128,44 @@ export class BulkRun implements AnswerSource {
       });
   }
 
+  /**
+   * A line that waits for nothing on its way to the ledger, as nearly all do: without a promise, which would cost as much as the
+   * rest. Otherwise it has to wait after all, and nothing was done.
+   */
+  #runAtOnce(place: number, { part, unit }: LinePart): 'begun' | 'full' | 'not offered' {
+    const { ledger, limits, monotonicMs } = this.#ports;
+    const nowMs = monotonicMs();
+    const deadlineMs = Math.min(this.#deadlineMs, nowMs + limits.lineBudgetMs);
+    if (nowMs >= deadlineMs || this.#accepted.has(part.facts.accountId)) return 'not offered';
+    let isReturned = false;
+    let isFull = false;
+    this.#running++;
+    ledger.post({ ...part, ...this.#asker(deadlineMs) }, (outcome) => {
+      isFull = !isReturned && outcome.type === 'overloaded';
+      this.#running--;
+      if (!isFull) this.#settle(place, [this.#answerOf(outcome, unit)]);
+    });
+    isReturned = true;
+    return isFull ? 'full' : 'begun';
+  }
+
+  /** null: it throws, which the long way will, too, where it can be told. */
+  #partOf(line: bulk.BulkLine): LinePart | Promise<LinePart> | null {
+    try {
+      return this.#ports.ledger.partOf(line, this.#context);
+    } catch {
+      return null;
+    }
+  }
+
+  #asker(deadlineMs: number): Pick<AccountRequest, 'deadlineMs' | 'tenant'> {
+    const { merchantId } = this.#context.context;
+    return merchantId === null ? { deadlineMs } : { deadlineMs, tenant: merchantId };
+  }
+
   async #answersOf(
     unit: Exclude<Unit, { type: 'faulty' }>,
+    begun: { readonly found: LinePart | Promise<LinePart> | null; readonly offersMade: number },
     before: Promise<void> | undefined,
     accepted: () => void,
   ): Promise<readonly LineAnswer[]> {
@@ -134,13 +174,13 @@ export class BulkRun implements AnswerSource {
     const lines = unit.type === 'line' ? [unit.line] : unit.lines;
     const parts: LinePart[] = [];
     for (const line of lines) {
-      const found = ledger.partOf(line, this.#context);
+      const found = begun.found ?? ledger.partOf(line, this.#context);
       parts.push(found instanceof Promise ? await found : found);
     }
     if (before !== undefined) await before;
-    const { merchantId } = this.#context.context;
-    const asker = merchantId === null ? { deadlineMs } : { deadlineMs, tenant: merchantId };
-    const offer = (request: Omit<AccountRequest, 'deadlineMs'>) => this.#offer({ ...request, ...asker }, accepted);
+    const asker = this.#asker(deadlineMs);
+    const offer = (request: Omit<AccountRequest, 'deadlineMs'>) =>
+      this.#offer({ ...request, ...asker }, begun.offersMade, accepted);
     if (unit.type === 'group') return answerGroup(ledger, parts, this.#context.requestId, offer);
     const { part, unit: currency } = parts[0] as LinePart;
     return [this.#answerOf(await offer(part), currency)];
@@ -168,10 +208,14 @@ export class BulkRun implements AnswerSource {
   }
 
   /** R2, R3: offered until it is accepted, a bounded number of times; a full mailbox says so before `post` returns. */
-  async #offer(request: AccountRequest, accepted: () => void): Promise<Outcome> {
+  async #offer(request: AccountRequest, offersMade: number, accepted: () => void): Promise<Outcome> {
     const { ledger, limits, monotonicMs, pause } = this.#ports;
     let pauseMs = limits.pauseMs;
-    for (let offers = 1; ; offers++) {
+    for (let offers = offersMade; ; offers++) {
+      if (offers > 0) {
+        await pause(pauseMs);
+        pauseMs = Math.min(pauseMs * 2, limits.pauseMsMax);
+      }
       if (this.#isStopped || monotonicMs() >= request.deadlineMs) return { type: 'expired' };
       const settled = Promise.withResolvers<Outcome>();
       let isReturned = false;
@@ -181,12 +225,10 @@ export class BulkRun implements AnswerSource {
         settled.resolve(outcome);
       });
       isReturned = true;
-      if (!isFull || offers >= limits.offersMax) {
+      if (!isFull || offers + 1 >= limits.offersMax) {
         accepted();
         return settled.promise;
       }
-      await pause(pauseMs);
-      pauseMs = Math.min(pauseMs * 2, limits.pauseMsMax);
     }
   }
 
