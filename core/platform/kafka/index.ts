@@ -12,3 +12,4 @@ export {
   PublishFailure,
   type TopicMessages,
 } from './producer.ts';
+export { createThreadedProducer } from './threaded-producer.ts';

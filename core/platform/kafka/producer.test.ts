@@ -5,13 +5,14 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { Registry } from 'prom-client';
 import { collectProducerMetrics } from './metrics.ts';
-import { createProducer, type EventProducer, PublishFailure } from './producer.ts';
+import { createProducer, type EventProducer, type ProducerOptions, PublishFailure } from './producer.ts';
+import { createThreadedProducer } from './threaded-producer.ts';
 
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const topics = [{ topic: 't', messages: [{ key: 'k', value: 'v' }] }];
 
-function producerTo(port: number): EventProducer {
-  return createProducer({ brokers: [`127.0.0.1:${port}`], clientId: 'test', log: quiet });
+function optionsTo(port: number): ProducerOptions {
+  return { brokers: [`127.0.0.1:${port}`], clientId: 'test', log: quiet };
 }
 
 /** A server that accepts and never says a word. */
@@ -32,33 +33,66 @@ async function startSilence(): Promise<{ port: number; accepted: Promise<unknown
   };
 }
 
-describe('the producer', () => {
-  it('fails, again and again, where nobody listens', async () => {
-    const silence = await startSilence();
-    await silence.close();
-    const producer = producerTo(silence.port);
+for (const [kind, producerTo] of [
+  ['the producer', (port: number) => createProducer(optionsTo(port))],
+  ['the producer in a thread', (port: number) => createThreadedProducer(optionsTo(port))],
+] as const) {
+  describe(kind, () => {
+    it('fails, again and again, where nobody listens', async () => {
+      const silence = await startSilence();
+      await silence.close();
+      const producer = producerTo(silence.port);
+      await assert.rejects(producer.connect(), PublishFailure);
+      await assert.rejects(producer.send(topics), PublishFailure);
+      assert.equal(producer.connected, false);
+      assert.equal(producer.messagesTotal.size, 0);
+      await producer.close();
+    });
+
+    it('ends a send under way when it is closed, and takes none afterwards', async () => {
+      const silence = await startSilence();
+      const producer = producerTo(silence.port);
+      const sending = assert.rejects(producer.send(topics), PublishFailure);
+      await silence.accepted;
+      await producer.close();
+      await sending;
+      await assert.rejects(producer.send(topics), PublishFailure);
+      await silence.close();
+    });
+  });
+}
+
+describe('the thread of a producer', () => {
+  it('is replaced when it dies, and what it was asked fails', async () => {
+    const said: string[] = [];
+    const log = { ...quiet, warn: (event: string) => void said.push(event) };
+    // No client can be made of this: the thread ends before it has heard anything.
+    const producer = createThreadedProducer({ brokers: null as unknown as string[], clientId: 'test', log });
+    await assert.rejects(producer.send(topics), PublishFailure);
     await assert.rejects(producer.connect(), PublishFailure);
-    await assert.rejects(producer.send(topics), PublishFailure);
+    assert.equal(said.length, 2);
     assert.equal(producer.connected, false);
-    assert.equal(producer.messagesTotal.size, 0);
     await producer.close();
+    await assert.rejects(producer.connect(), PublishFailure);
   });
 
-  it('ends a send under way when it is closed, and takes none afterwards', async () => {
+  it('brings its log to the log of the process', async () => {
     const silence = await startSilence();
-    const producer = producerTo(silence.port);
-    const sending = assert.rejects(producer.send(topics), PublishFailure);
-    await silence.accepted;
-    await producer.close();
-    await sending;
-    await assert.rejects(producer.send(topics), PublishFailure);
     await silence.close();
+    const said: string[] = [];
+    const log = { ...quiet, warn: (event: string) => void said.push(event) };
+    const producer = createThreadedProducer({ ...optionsTo(silence.port), log });
+    await assert.rejects(producer.connect(), PublishFailure);
+    assert.ok(said.includes('the Kafka client says'), said.join());
+    await producer.close();
   });
+});
 
-  it('counts the messages of all producers of a process together', async () => {
+describe('producers', () => {
+  it('are counted together', async () => {
     const registry = new Registry();
     const counting = (topic: string, total: number): EventProducer =>
-      Object.create(producerTo(1), { messagesTotal: { value: new Map([[topic, total]]) } });
+      Object.create(createProducer(optionsTo(1)), { messagesTotal: { value: new Map([[topic, total]]) } });
     for (const [topic, total] of [
       ['a', 2],
       ['b', 3],

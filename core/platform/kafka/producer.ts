@@ -22,7 +22,7 @@ export interface ProducerOptions extends KafkaOptions {
 export interface EventMessage {
   /** What orders: messages of one key stay in order. */
   readonly key: string;
-  readonly value: string | Buffer;
+  readonly value: string;
   readonly headers?: Record<string, string>;
 }
 
