@@ -105,6 +105,26 @@ describe('the pool', () => {
     });
   });
 
+  it('reads whole results after one that failed in the middle of its rows, or lost its connection there (P4)', async () => {
+    const database = pool(stack.postgres.url, { statementMs: 5_000 });
+    const seven = { seven: 7 };
+    for (let round = 0; round < 5; round++) {
+      await assert.rejects(database.read('select 10 / (30 - i) as q from generate_series(1, 60) as i'));
+      assert.deepEqual([...(await database.read('select 7 as seven'))], [seven]);
+    }
+    const many = 'select i, repeat(md5(i::text), 50) from generate_series(1, 20000) as i';
+    const ending =
+      "select pg_terminate_backend(pid) from pg_stat_activity where query like '%20000%' and pid <> pg_backend_pid()";
+    const killer = pool();
+    for (let round = 0; round < 10; round++) {
+      const reading = Promise.allSettled([database.read(many), database.read(many)]);
+      await killer.read(ending).catch(() => undefined);
+      await reading;
+      const reads = await Promise.allSettled(Array.from({ length: 4 }, () => database.read('select 7 as seven')));
+      for (const read of reads) if (read.status === 'fulfilled') assert.deepEqual([...read.value], [seven]);
+    }
+  });
+
   it('gives up on a connection that goes silent, and works again on new ones', async () => {
     const { port } = stack.postgres;
     const wire = new Wire(port);

@@ -6,6 +6,8 @@
  *   taken for dead and replaced, because a connection into a black hole would be waited for until the kernel gives up.
  * - P3 a read that lost its connection is sent once more; a write never is, because it may have happened. (After a loss
  *   the driver may give the old error to the next statement, too.)
+ * - P4 a result has no holes: after a statement that failed, or lost its connection, in the middle of its rows, the driver
+ *   begins the next result of that connection at the place where the failed one ended.
  *
  * Must not know: any table.
  */
@@ -68,7 +70,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       const rows = sql.unsafe<Row[] & object[]>(statement, [...parameters] as postgres.ParameterOrJSON<never>[], {
         prepare: true,
       });
-      return await Promise.race([rows, silence]);
+      return withoutHoles<Row>(await Promise.race([rows, silence]));
     } catch (error) {
       throw classify(error);
     } finally {
@@ -109,6 +111,11 @@ function open(options: DatabaseOptions): postgres.Sql {
       uuidArray: { to: OID.uuidArray, from: [OID.uuidArray], serialize: arrayLiteral, parse: refuseArray },
     },
   });
+}
+
+/** P4. What is behind the holes is whole. */
+function withoutHoles<Row>(rows: readonly Row[]): readonly Row[] {
+  return rows.length === 0 || 0 in rows ? rows : rows.filter(() => true);
 }
 
 function safeInteger(text: string): number {

@@ -4,3 +4,4 @@ export { createDatabase, type Database, type DatabaseOptions, type Parameter } f
 export { DatabaseUnavailable, UniqueViolation } from './errors.ts';
 export { type MigrationReport, migrate, newestMigration } from './migrations.ts';
 export { createProbe, type Probe, type ProbeReading } from './probe.ts';
+export { inTransaction, type Run } from './transaction.ts';

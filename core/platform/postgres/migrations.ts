@@ -2,13 +2,13 @@
  * Brings the schema to the newest migration of a folder, by postgrator.
  *
  * - M1 one at a time: an advisory lock of the transaction; whoever comes second finds everything done.
- * - M2 all or nothing: every pending migration and its record are one transaction, on one connection that is never
- *   quietly replaced. (So a migration cannot contain what Postgres refuses inside a transaction.)
+ * - M2 all or nothing: every pending migration and its record are one transaction. (So a migration cannot contain what
+ *   Postgres refuses inside one.)
  */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import Postgrator from 'postgrator';
-import postgres from 'postgres';
+import { inTransaction } from './transaction.ts';
 
 export interface MigrationReport {
   /** Where it stands now. */
@@ -32,40 +32,19 @@ export function newestMigration(folder: string): number {
   return Math.max(0, ...readdirSync(folder).map((name) => Number(/^(\d+)\.do\..*\.sql$/.exec(name)?.[1] ?? 0)));
 }
 
-export async function migrate(options: MigrationOptions): Promise<MigrationReport> {
-  let isLost = false;
-  const sql = postgres(options.url, {
-    max: 1,
-    max_lifetime: null,
-    fetch_types: false,
-    prepare: false,
-    connect_timeout: options.connectMs / 1_000,
-    connection: { application_name: 'migrate' },
-    onnotice: () => undefined,
-    onclose: () => {
-      isLost = true;
-    },
-  });
-  const run = async (text: string) => {
-    if (isLost) throw new Error('the connection was lost: nothing was changed');
-    return { rows: [...(await sql.unsafe(text))] };
-  };
-  try {
-    await run('begin');
+export function migrate({ url, folder, connectMs }: MigrationOptions): Promise<MigrationReport> {
+  return inTransaction({ url, name: 'migrate', connectMs }, async (run) => {
     await run(`select pg_advisory_xact_lock(${LOCK})`);
     const postgrator = new Postgrator({
       driver: 'pg',
-      migrationPattern: path.join(options.folder, '*.sql'),
+      migrationPattern: path.join(folder, '*.sql'),
       schemaTable: 'schemaversion',
       currentSchema: 'public',
-      execQuery: run,
+      execQuery: async (text) => ({ rows: [...(await run(text))] }),
       execSqlScript: async (text) => void (await run(text)),
     });
     const applied = await postgrator.migrate();
     const version = await postgrator.getDatabaseVersion();
-    await run('commit');
     return { version, applied: applied.map(({ filename }) => path.basename(filename)) };
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
+  });
 }

@@ -1,5 +1,7 @@
-/** The clock and the timer of this process, behind the ports of actors. */
+/** The clock and the timer of this process, behind the ports of actors; the calendars of time zones. */
 import type { Clock, Timer } from '@local-plus/actors';
+
+export { type LocalTime, ZoneCalendar } from './calendar.ts';
 
 export const systemClock: Clock = { nowMs: Date.now, monotonicMs: () => performance.now() };
 

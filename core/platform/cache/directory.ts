@@ -1,0 +1,52 @@
+/**
+ * Id → what every command has to know of the account that it names, from memory where it can: a row, joined with what it
+ * stands in. For what never changes once it exists.
+ */
+import { type CacheCounts, LoadingCache } from './loading.ts';
+
+type Found<Value> = Value | null | Promise<Value | null>;
+
+export interface DirectoryOptions<Id, Row, Parent, Facts> {
+  /** Entries in memory, from 1 on. */
+  readonly heldMax: number;
+  readonly rowOf: (id: Id) => Promise<Row | null>;
+  readonly parentOf: (row: Row) => Found<Parent>;
+  readonly join: (row: Row, parent: Parent) => Facts;
+}
+
+export class Directory<Id extends string, Row, Parent, Facts extends object> {
+  readonly #facts: LoadingCache<Id, Facts>;
+  readonly #join: (row: Row, parent: Parent) => Facts;
+
+  constructor({ heldMax, rowOf, parentOf, join }: DirectoryOptions<Id, Row, Parent, Facts>) {
+    this.#join = join;
+    const load = async (id: Id): Promise<Facts | null> => {
+      const row = await rowOf(id);
+      if (row === null) return null;
+      const parent = await parentOf(row);
+      if (parent === null) throw new Error('a row stands in something that does not exist');
+      return join(row, parent);
+    };
+    this.#facts = new LoadingCache({ heldMax, load });
+  }
+
+  get counts(): CacheCounts {
+    return this.#facts.counts;
+  }
+
+  find(id: Id): Found<Facts> {
+    return this.#facts.get(id);
+  }
+
+  /** Only from memory. */
+  known(id: Id): Facts | undefined {
+    return this.#facts.known(id);
+  }
+
+  /** Takes note of a row that was read or written anyway. */
+  learn(id: Id, row: Row, parent: Parent): Facts {
+    const facts = this.#join(row, parent);
+    this.#facts.set(id, facts);
+    return facts;
+  }
+}
