@@ -14,6 +14,8 @@ export const limits = {
   endToEndStepMs: 20 * 60_000,
   /** Half a minute on an idle machine; longer when it finds something, and looks for the least request that shows it. */
   fuzzStepMs: 5 * 60_000,
+  /** A minute on an idle machine. */
+  chaosStepMs: 5 * 60_000,
 
   /** What a hanging step gets between SIGTERM and SIGKILL, and how often it is looked at meanwhile. */
   stopMs: 10_000,

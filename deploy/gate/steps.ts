@@ -28,6 +28,7 @@ export function staticSteps(node: string): Step[] {
     ...Object.entries(tsconfigs).map(([name, file]) => check(name, 'tsc', '-p', file)),
     check('imports', node, '--run', 'imports'),
     check('generated-files', node, 'contracts/openapi.ts', '--check'),
+    check('generated-tables', node, 'core/giftcard/cards/document.ts', '--check'),
     check('tracked-text', node, 'deploy/gate/tracked-text.ts'),
   ];
 }
@@ -36,6 +37,18 @@ export function staticSteps(node: string): Step[] {
 export function fuzzStep(node: string): Step {
   const command = [node, 'loadtest/fuzz/run.ts', '--short'];
   return { name: 'fuzz', command, timeoutMs: limits.fuzzStepMs, counts: 'one' };
+}
+
+/** Real processes that are killed, stopped and cut off under load; then every answer is held against the ledger and Kafka. */
+export function chaosStep(node: string): Step {
+  const command = [node, 'loadtest/chaos/run.ts', '--short'];
+  return { name: 'chaos', command, timeoutMs: limits.chaosStepMs, counts: 'one' };
+}
+
+/** Whether the tests met every refusal that the error table has; after them. */
+export function problemCodesStep(node: string, dir: string): Step {
+  const command = [node, 'deploy/gate/problem-codes/check.ts', dir];
+  return { name: 'problem-codes', command, timeoutMs: limits.staticStepMs, counts: 'one' };
 }
 
 export interface Suite {
@@ -115,7 +128,9 @@ export function suiteStep(suite: Suite, files: readonly string[], node: string, 
 
 function nodeFlags(suite: Suite, countsFile: string): string[] {
   const reporter = pathToFileURL(join(import.meta.dirname, 'count-reporter.ts')).href;
+  const recorder = pathToFileURL(join(import.meta.dirname, 'problem-codes', 'record.ts')).href;
   return [
+    `--import=${recorder}`,
     `--test-concurrency=${suite.fileConcurrency}`,
     `--test-timeout=${suite.testMs}`,
     '--test-reporter=spec',

@@ -5,9 +5,11 @@
  *     npm run check           only what needs no server: format, lint, types, imports, generated files, tracked text
  *
  * The static steps run beside each other, then the chart by helm, the tests under Node, the portable ones again under
- * Deno, the fuzzed API, and at last the end-to-end tests, alone. A failed step does not stop the later ones: one run
- * tells everything. Each step's output stands in `.local/gate/<step>.log`.
+ * Deno, the fuzzed API, the end-to-end tests, whether all of them met every refusal there is, and at last a short run of
+ * chaos. A failed step does not stop the later ones: one run tells everything. Each step's output stands in
+ * `.local/gate/<step>.log`.
  */
+import { mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { repositoryDir } from '../local/places.ts';
@@ -24,10 +26,11 @@ import {
   sayStillRunning,
   skippedStep,
 } from './run-step.ts';
-import { filesOf, fuzzStep, type Suite, staticSteps, suiteStep, suites } from './steps.ts';
+import { chaosStep, filesOf, fuzzStep, problemCodesStep, type Suite, staticSteps, suiteStep, suites } from './steps.ts';
 
 const print = (line: string): void => console.log(line);
 const logDir = join(repositoryDir, '.local', 'gate');
+const problemCodesDir = join(logDir, 'problem-codes');
 const node = process.execPath;
 
 function ended(result: StepResult): StepResult {
@@ -72,6 +75,8 @@ async function runGate(onlyStatic: boolean, surroundings: StepSurroundings): Pro
   results.push(await runSuite(suites.portable, surroundings));
   results.push(await runFuzz(surroundings));
   results.push(await runSuite(suites.endToEnd, surroundings));
+  results.push(ended(await runStep(problemCodesStep(node, problemCodesDir), surroundings)));
+  results.push(ended(await runStep(chaosStep(node), surroundings)));
   return results;
 }
 
@@ -85,7 +90,10 @@ if (unknown.length > 0) {
   process.exitCode = 2;
 } else {
   try {
-    const surroundings = { repositoryDir, logDir, env: stepEnvironment(process.env), signal: stop.signal };
+    rmSync(problemCodesDir, { recursive: true, force: true });
+    mkdirSync(problemCodesDir, { recursive: true });
+    const env = { ...stepEnvironment(process.env), PROBLEM_CODES_DIR: problemCodesDir };
+    const surroundings = { repositoryDir, logDir, env, signal: stop.signal };
     const results = await runGate(process.argv.includes('--static'), surroundings);
     print(summary(results));
     process.exitCode = results.some((result) => result.verdict === 'failed') ? 1 : 0;

@@ -3,9 +3,10 @@
  * answered for good with the same Idempotency-Key, after the pause that was asked for. Every attempt goes to the record.
  */
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { exchange, type HttpAnswer } from '../http-exchange.ts';
 import { planWrite } from '../k6/plan.ts';
 import { limits } from '../limits.ts';
 import type { RecordLine } from '../reconcile/index.ts';
@@ -37,13 +38,6 @@ export interface ClientOptions {
 export interface Client {
   /** Stops sending new writes and waits until the last retry has its answer. Returns how many writes never got one. */
   finish(): Promise<number>;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-  readonly retryAfterS: number | null;
-  readonly contentType: string;
 }
 
 type Write = ReturnType<typeof planWrite> & { readonly key: string; readonly walletId: string };
@@ -111,7 +105,7 @@ export function startClient(options: ClientOptions): Client {
 }
 
 /** What the answer means. A client repeats what is retryable, and what it did not understand. */
-function judge({ status, text, contentType }: Answer): { outcome: string; isClear: boolean; isRetryable: boolean } {
+function judge({ status, text, contentType }: HttpAnswer): { outcome: string; isClear: boolean; isRetryable: boolean } {
   if (status === 201) return { outcome: 'ok', isClear: true, isRetryable: false };
   if (status === 0) return { outcome: text, isClear: false, isRetryable: true };
   const problem = contentType.startsWith('application/problem+json') ? parseProblem(text) : null;
@@ -128,7 +122,7 @@ function parseProblem(text: string): z.infer<typeof problemBody> | null {
   }
 }
 
-function writeRecord(record: WriteStream, write: Write, { status, text }: Answer, replay: boolean): void {
+function writeRecord(record: WriteStream, write: Write, { status, text }: HttpAnswer, replay: boolean): void {
   const { key, walletId, kind, amount } = write;
   const isFinal = status === 201 || status === 409;
   const line: RecordLine = {
@@ -143,43 +137,16 @@ function writeRecord(record: WriteStream, write: Write, { status, text }: Answer
   record.write(`${JSON.stringify(line)}\n`);
 }
 
-/** Never rejects: a connection that fails is an outcome, with status 0 and the reason as its text. */
-function send(agent: Agent, stack: Stack, { walletId, kind, amount, key }: Write): Promise<Answer> {
-  const body = JSON.stringify({ amount });
-  return new Promise((resolve) => {
-    const fail = (reason: string): void => resolve({ status: 0, text: reason, retryAfterS: null, contentType: '' });
-    const sending = request(`${stack.edge_url}/v1/wallets/${walletId}/${kind}`, {
-      agent,
-      method: 'POST',
-      timeout: limits.requestMs,
-      headers: {
-        authorization: `Bearer ${stack.api_key}`,
-        'content-type': 'application/json',
-        'content-length': Buffer.byteLength(body),
-        'idempotency-key': key,
-      },
-    });
-    sending.once('response', (response) => read(response, resolve, fail));
-    sending.once('timeout', () => sending.destroy(new Error('no answer in time')));
-    sending.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
-    sending.end(body);
-  });
-}
-
-function read(response: IncomingMessage, resolve: (answer: Answer) => void, fail: (reason: string) => void): void {
-  let text = '';
-  response.setEncoding('utf8');
-  response.on('data', (chunk: string) => {
-    text += chunk;
-  });
-  response.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
-  response.once('end', () => {
-    const retryAfter = Number(response.headers['retry-after']);
-    resolve({
-      status: response.statusCode ?? 0,
-      text,
-      retryAfterS: Number.isFinite(retryAfter) ? retryAfter : null,
-      contentType: response.headers['content-type'] ?? '',
-    });
+function send(agent: Agent, stack: Stack, { walletId, kind, amount, key }: Write): Promise<HttpAnswer> {
+  return exchange(agent, {
+    url: `${stack.edge_url}/v1/wallets/${walletId}/${kind}`,
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${stack.api_key}`,
+      'content-type': 'application/json',
+      'idempotency-key': key,
+    },
+    body: JSON.stringify({ amount }),
+    timeoutMs: limits.requestMs,
   });
 }
