@@ -3,6 +3,8 @@
  *
  * Each `start…` resolves when the server answers, and returns its handle ({@link Server}): `stop`, `kill`, `restart`.
  */
+export { type AptOptions, type AptOutcome, installPackages } from './local/apt.ts';
+export { type Balancer, createBalancer } from './local/balancer.ts';
 export { type CoreOptions, coreServer, migrate, startCore } from './local/core.ts';
 export {
   type DurableObjectNamespace,

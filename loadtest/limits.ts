@@ -3,6 +3,9 @@
 export const limits = {
   /** Rows that are in memory at once while the ledger is read. */
   chunkRows: 5_000,
+  /** Until the snapshots of several databases are of one moment: how often that is tried, and the pause in between. */
+  snapshotTriesMax: 20,
+  snapshotPauseMs: 250,
   /** Recorded answers that are looked up in one query. */
   chunkRecords: 2_000,
   /** Different keys in one record. */

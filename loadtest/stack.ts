@@ -10,6 +10,7 @@ const stackFile = z.object({
   edge_url: z.url(),
   core_url: z.url(),
   database_url: z.string(),
+  databases: z.array(z.object({ id: z.int(), url: z.string(), pid })).min(1),
   kafka_brokers: z.string().nullable(),
   api_key: z.string(),
   merchant_id: z.uuid(),
@@ -17,6 +18,7 @@ const stackFile = z.object({
   wallet_ids: z.array(z.uuid()).min(2),
   signing_key: z.string(),
   pids: z.object({ core: pid, edge: pid, postgres: pid, kafka: pid, valkey: pid }),
+  cores: z.array(z.object({ writer_id: z.int(), database_id: z.int(), pid })),
 });
 export type Stack = z.infer<typeof stackFile>;
 export type StackPart = keyof Stack['pids'];
@@ -57,16 +59,21 @@ export function watchPids(path: string): () => ReadonlyMap<string, number> {
     const changedMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? readMs;
     if (changedMs === readMs) return pids;
     try {
-      const entries = Object.entries(readStack(path).pids).filter(
-        (entry): entry is [string, number] => entry[1] !== null,
-      );
-      pids = new Map(entries);
+      pids = new Map(partsOf(readStack(path)).filter((entry): entry is [string, number] => entry[1] !== null));
       readMs = changedMs;
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
     }
     return pids;
   };
+}
+
+/** Of several processes of core, and of several databases, the first is called as the only one is. */
+function partsOf({ pids, databases, cores }: Stack): readonly (readonly [string, number | null])[] {
+  const several: (readonly [string, number | null])[] = [];
+  for (const { writer_id, pid } of cores.slice(1)) several.push([`core ${writer_id}`, pid]);
+  for (const { id, pid } of databases.slice(1)) several.push([`postgres ${id}`, pid]);
+  return [...Object.entries(pids), ...several];
 }
 
 /** Prints what stopped a command: a sentence for what a person can mend, the whole error for a bug. */

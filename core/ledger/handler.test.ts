@@ -39,8 +39,7 @@ describe('the ledger module', () => {
     database = await startDatabase();
     reads = database.pool();
     ledger = createLedger({
-      databaseUrl: database.url,
-      database: reads,
+      database: { id: 1, url: database.url, pool: reads },
       writerId: 3,
       accounts: { find: (id) => accounts.get(id) ?? null },
       purchases: { rate: () => null },
@@ -58,7 +57,7 @@ describe('the ledger module', () => {
 
   function open(): AccountId {
     const accountId = uuidV7<AccountId>(Date.now());
-    accounts.set(accountId, { accountId, merchantId, programId, unit: 'PTS', rules });
+    accounts.set(accountId, { kind: 'wallet', accountId, merchantId, programId, unit: 'PTS', rules });
     return accountId;
   }
 

@@ -4,6 +4,7 @@
  */
 import type { movements } from '@local-plus/contracts';
 import { type CoreAnswer, type CoreRequest, type Handlers, ProblemError } from '../platform/http/index.ts';
+import { refuseManaged } from './desk.ts';
 import { type Found, findTransaction } from './history-handler.ts';
 import { type HandlerPorts, type Movement, move, submit } from './submission.ts';
 import type { AccountTerms } from './terms.ts';
@@ -13,8 +14,8 @@ export function holdHandlers(ports: HandlerPorts): Handlers {
   return {
     'holds.create': (request) => move(ports, request, hold, newHoldJson),
     'holds.read': (request) => read(ports, request),
-    'holds.capture': async (request) => submit(ports, request, capture(await findHold(ports, request), request.body)),
-    'holds.release': async (request) => submit(ports, request, release(await findHold(ports, request), request.body)),
+    'holds.capture': async (request) => submit(ports, request, capture(await ownHold(ports, request), request.body)),
+    'holds.release': async (request) => submit(ports, request, release(await ownHold(ports, request), request.body)),
   };
 }
 
@@ -54,6 +55,13 @@ async function read(ports: HandlerPorts, request: CoreRequest<'holds.read'>): Pr
   const { row, terms, state } = await findHold(ports, request);
   const left = state.holds.find(({ version }) => version === row.posting.version);
   return { status: 200, body: holdJson(row, row.transactionId, terms.unit, left?.amount ?? 0) };
+}
+
+/** A hold that no other resource goes on with. */
+async function ownHold(ports: HandlerPorts, request: Pick<CoreRequest, 'params' | 'context'>): Promise<Found> {
+  const found = await findHold(ports, request);
+  refuseManaged(found.row);
+  return found;
 }
 
 async function findHold(ports: HandlerPorts, request: Pick<CoreRequest, 'params' | 'context'>): Promise<Found> {

@@ -9,10 +9,13 @@ import type { AccountId } from '@local-plus/contracts';
 import type { Registry } from 'prom-client';
 import { sha256Hex } from '../platform/digest/index.ts';
 import type { Handlers, Pressure } from '../platform/http/index.ts';
-import type { Database } from '../platform/postgres/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { type LocalRuntime, type Sharing, unshared } from './account-runtime.ts';
+import { type LedgerDatabase, type LedgerDatabases, oneDatabase } from './databases.ts';
+import { type Desk, ledgerDesk } from './desk.ts';
 import { findDue } from './dues.ts';
+import { type Earnings, ledgerEarnings } from './earnings.ts';
+import { type LedgerFlows, ledgerFlows } from './flows.ts';
 import { type AccountDirectory, ledgerHandlers, type Purchases } from './handler.ts';
 import { type LedgerLines, ledgerLines } from './lines.ts';
 import { registerLedgerMetrics } from './metrics.ts';
@@ -24,12 +27,28 @@ import { DueSweep } from './sweep.ts';
 import { ledgerTransfers } from './transfers.ts';
 
 export type { AccountRuntime, LocalRuntime, Sharing } from './account-runtime.ts';
+export { type LedgerDatabase, type LedgerDatabases, oneDatabase } from './databases.ts';
+export {
+  type Desk,
+  type DeskTransaction,
+  deskKey,
+  type Order,
+  type Receipt,
+  refuseManaged,
+  type TransferMovement,
+  type TransferOrder,
+} from './desk.ts';
+export type { Flow, Flows, LedgerFlows } from './flows.ts';
 export type { AccountDirectory, AccountTerms, Purchases } from './handler.ts';
+export type { Movement, Note, Show } from './submission.ts';
+export { chained, type KnowingDirectory } from './terms.ts';
+export { newHoldJson, refusalProblem } from './wire.ts';
 
 export interface LedgerOptions {
-  readonly databaseUrl: string;
-  /** For reads of the past, and of transfers that are open; the commit lane has a connection of its own. */
-  readonly database: Pick<Database, 'read' | 'write'>;
+  /** Where this process commits. Its pool is for reads of the past and for open transfers: the lane has its own connections. */
+  readonly database: LedgerDatabase;
+  /** Where accounts are; absent: all are in that one. */
+  readonly databases?: LedgerDatabases;
   readonly writerId: number;
   readonly accounts: AccountDirectory;
   readonly purchases: Purchases;
@@ -57,6 +76,14 @@ export interface Ledger {
   readonly pressure: Pressure;
   /** For bulk: the single request's way, line by line. */
   readonly lines: LedgerLines;
+  /** For other modules of core. */
+  readonly desk: Desk;
+  /** What is committed; a page only up to a version that a state has shown (I4). */
+  readonly history: Pick<LedgerReads, 'page' | 'one'>;
+  /** Who earned what, row by row, for who counts it. */
+  readonly earnings: Earnings;
+  /** Sums of the rows, piece by piece, for who reports them. */
+  readonly flows: LedgerFlows;
   readonly balances: {
     /** The committed balance. Throws the problem `unavailable` while the store is away. */
     balance(accountId: AccountId): Promise<AccountBalance>;
@@ -74,9 +101,11 @@ export interface Ledger {
 }
 
 export function createLedger(options: LedgerOptions): Ledger {
-  const { databaseUrl, writerId, log, committed, superseded, limits } = options;
+  const { database, writerId, log, committed, superseded, limits } = options;
+  const databases = options.databases ?? oneDatabase(database);
+  const storeOf = ({ url }: LedgerDatabase) => new PostgresLedgerStore({ databaseUrl: url, ...storeDefaults });
   const runtime = new Runtime({
-    store: new PostgresLedgerStore({ databaseUrl, ...storeDefaults }),
+    store: storeOf(database),
     clock: systemClock,
     timer: systemTimer,
     log,
@@ -89,7 +118,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   const sharing = (options.share ?? unshared)(runtime);
   const { accounts } = sharing;
   const sweep = new DueSweep({
-    find: (nowMs, accountsMax) => findDue(options.database, nowMs, accountsMax, sharing.shardsHere()),
+    find: (nowMs, accountsMax) => findDue(database.pool, nowMs, accountsMax, sharing.shardsHere()),
     submit: (request) => accounts.submit(request),
     read: (accountId) => accounts.read(accountId),
     clock: systemClock,
@@ -97,23 +126,29 @@ export function createLedger(options: LedgerOptions): Ledger {
     log,
   });
   registerLedgerMetrics(options.registry, runtime, sweep);
-  const { database, registry } = options;
-  const transfers = ledgerTransfers({ accounts, database, log, registry });
+  const { registry } = options;
+  const transfers = ledgerTransfers({ accounts, databases, database, log, registry });
   const lines = ledgerLines({
     runtime: accounts,
     accounts: options.accounts,
-    store: new PostgresLedgerStore({ databaseUrl, ...storeDefaults }),
+    databases,
+    storeOf,
   });
+  const reads = new LedgerReads(databases);
   const handlers = ledgerHandlers({
     runtime: accounts,
     transfers,
-    reads: new LedgerReads(options.database),
+    reads,
     accounts: options.accounts,
     purchases: options.purchases,
     nowMs: Date.now,
   });
   return {
     lines,
+    desk: ledgerDesk({ runtime: accounts, transfers }),
+    history: reads,
+    earnings: ledgerEarnings(databases),
+    flows: ledgerFlows(databases),
     handlers,
     pressure: ledgerPressure(handlers, accounts),
     balances: { balance: (accountId) => committedState(accounts, accountId) },

@@ -6,6 +6,7 @@ import { batchOf, newAccountId, posted } from '@local-plus/actors/conformance';
 import { type ProgramId, transactionId, uuidV7 } from '@local-plus/contracts';
 import type { Database } from '../platform/postgres/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
+import { oneDatabase } from './databases.ts';
 import { everything, LedgerReads, type PageFilter, SCAN_VERSIONS_MAX } from './reads.ts';
 import { PostgresLedgerStore, storeDefaults } from './store.ts';
 
@@ -41,7 +42,7 @@ describe('reads of the past', () => {
   before(async () => {
     database = await startDatabase();
     pool = database.pool();
-    reads = new LedgerReads(pool);
+    reads = new LedgerReads(oneDatabase({ id: 1, url: database.url, pool }));
     store = new PostgresLedgerStore({ databaseUrl: database.url, ...storeDefaults });
     const writer = { writerId: 1, ...(await store.claim(1)) };
     let batch = writer.batch;

@@ -18,7 +18,7 @@ import {
   seqOf,
   type TransactionId,
 } from '@local-plus/contracts';
-import type { Database } from '../platform/postgres/index.ts';
+import type { LedgerDatabase, LedgerDatabases } from './databases.ts';
 import { type TransactionRow, transactionFrom } from './found.ts';
 
 /** Rows that are looked at for one page: an account's rows are scattered, each may be a page of the disk. */
@@ -86,10 +86,10 @@ export interface Row extends TransactionRow {
 }
 
 export class LedgerReads {
-  readonly #database: Pick<Database, 'read'>;
+  readonly #databases: Pick<LedgerDatabases, 'of' | 'ofWriter'>;
 
-  constructor(database: Pick<Database, 'read'>) {
-    this.#database = database;
+  constructor(databases: Pick<LedgerDatabases, 'of' | 'ofWriter'>) {
+    this.#databases = databases;
   }
 
   /** Newest first, from `versionMax` down. */
@@ -100,6 +100,7 @@ export class LedgerReads {
     filter: PageFilter = everything,
   ): Promise<Page> {
     const { kind, reference } = filter;
+    const { pool } = this.#databases.of(accountId);
     const isScan = kind !== null || reference !== null;
     const [newest, beforeOldest] = await Promise.all([
       filter.to === null ? versionMax : this.#before(accountId, versionMax, filter.to),
@@ -109,8 +110,8 @@ export class LedgerReads {
     if (newest < oldest) return { rows: [], nextVersion: null };
     const bounds = [accountId, String(newest), String(oldest), String(rowsMax)];
     const found = isScan
-      ? await this.#database.read<Row>(filteredPageStatement, [...bounds, kind, reference])
-      : await this.#database.read<Row>(pageStatement, bounds);
+      ? await pool.read<Row>(filteredPageStatement, [...bounds, kind, reference])
+      : await pool.read<Row>(pageStatement, bounds);
     const rows = found.map(rowFrom);
     const seenDownTo = rows.length < rowsMax ? oldest : (rows.at(-1)?.posting.version ?? oldest);
     return { rows, nextVersion: seenDownTo > beforeOldest + 1 ? seenDownTo - 1 : null };
@@ -120,23 +121,51 @@ export class LedgerReads {
   async one(id: string): Promise<StoredTransaction | null> {
     const decoded = decodeTransactionId(id);
     if (decoded === null) return null;
-    const rows = await this.#database.read<Row>(oneStatement, [seqOf(decoded.position)]);
-    const found = rows[0] ? rowFrom(rows[0]) : null;
+    const parameters = [seqOf(decoded.position)];
+    const row = await firstFound(this.#databases.ofWriter(decoded.position.writerId), async ({ pool }) => {
+      return (await pool.read<Row>(oneStatement, parameters))[0] ?? null;
+    });
+    const found = row === null ? null : rowFrom(row);
     return found?.transactionId === (id as TransactionId) ? found : null;
   }
 
   /** The newest transaction that had happened at a moment (RFC 3339), or null. */
   async at(accountId: AccountId, versionMax: number, moment: string): Promise<StoredTransaction | null> {
-    const rows = await this.#database.read<Row>(atStatement, [accountId, String(versionMax), moment]);
+    const { pool } = this.#databases.of(accountId);
+    const rows = await pool.read<Row>(atStatement, [accountId, String(versionMax), moment]);
     return rows[0] ? rowFrom(rows[0]) : null;
   }
 
   /** The newest version before a moment, at most `versionMax`; 0: none. */
   async #before(accountId: AccountId, versionMax: number, moment: string): Promise<number> {
     const parameters = [accountId, String(versionMax), moment];
-    const [row] = await this.#database.read<{ version: number }>(beforeStatement, parameters);
+    const [row] = await this.#databases.of(accountId).pool.read<{ version: number }>(beforeStatement, parameters);
     return row?.version ?? 0;
   }
+}
+
+/**
+ * From whichever has it, without waiting for the others. null: none has it; a database that does not answer might.
+ *
+ * Nobody waits for what is left: a look that fails after the answer is told to nobody.
+ */
+async function firstFound(
+  databases: readonly LedgerDatabase[],
+  look: (database: LedgerDatabase) => Promise<Row | null>,
+): Promise<Row | null> {
+  const [only] = databases;
+  if (only !== undefined && databases.length === 1) return look(only);
+  const { promise: found, resolve } = Promise.withResolvers<Row>();
+  const looks = databases.map(async (database) => {
+    const row = await look(database);
+    if (row !== null) resolve(row);
+  });
+  const all = Promise.allSettled(looks).then((ends) => {
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed === undefined) return null;
+    throw failed.reason;
+  });
+  return Promise.race([found, all]);
 }
 
 export function rowFrom(row: Row): StoredTransaction {

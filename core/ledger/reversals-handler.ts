@@ -1,6 +1,7 @@
 /** Wire ↔ ledger: taking back what an earlier transaction did, under the rule of the program. */
 import type { movements } from '@local-plus/contracts';
-import type { Handlers } from '../platform/http/index.ts';
+import { type Handlers, ProblemError } from '../platform/http/index.ts';
+import { refuseManaged } from './desk.ts';
 import { type Found, findTransaction } from './history-handler.ts';
 import { type HandlerPorts, type Movement, submit } from './submission.ts';
 
@@ -14,6 +15,11 @@ export function reversalHandlers(ports: HandlerPorts): Handlers {
 }
 
 function reverse({ row, terms }: Found, body: movements.Reverse): Movement {
+  refuseManaged(row);
+  // What may be given back, and to a card in which state, is the card's to say.
+  if (terms.kind === 'giftcard') {
+    throw new ProblemError('transaction_managed', { detail: "It is a gift card's: refund it, or adjust the card." });
+  }
   const { amount = null, reason = null } = body;
   const { posting, transactionId } = row;
   const original = {

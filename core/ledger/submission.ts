@@ -55,7 +55,7 @@ export function move<Request extends CoreRequest>(
 }
 
 export function submit(
-  ports: HandlerPorts,
+  ports: { readonly runtime: Pick<AccountRuntime, 'submit'> },
   request: CoreRequest,
   movement: Movement,
   show: Show = transactionJson,

@@ -141,7 +141,11 @@ describe('transfers across lanes on Postgres', () => {
   /** What the tables say of themselves; the words of the auditor and of the reconciler. */
   async function judged(): Promise<{ first: string | null; notes: readonly string[]; reconciled: string | null }> {
     const { first, notes } = await auditLedger({ database });
-    const { results } = await reconcile({ database_url: postgres.url, kafka_brokers: null }, [], () => undefined);
+    const { results } = await reconcile(
+      { databases: [{ url: postgres.url }], kafka_brokers: null },
+      [],
+      () => undefined,
+    );
     const reconciled = results.find((result) => result.first !== null)?.first ?? null;
     return { first: first === null ? null : `${first.rule}: ${first.what}`, notes, reconciled };
   }

@@ -52,7 +52,7 @@ async function earnForPurchase(ports: HandlerPorts, request: PurchaseRequest): P
   const terms = await termsOf(ports.accounts, request, request.params[0]);
   const { programId } = terms;
   const { purchase } = request.body;
-  const rated = await ports.purchases.rate(programId, purchase, nowMs);
+  const rated = await ports.purchases.rate(terms, purchase, nowMs);
   if (rated === null) throw new ProblemError('no_rules_in_force');
   const asked = ['earn', 'purchase', purchaseText(purchase)];
   const command = { kind: 'purchase', programId, expiry: terms.rules.expiry, ...rated } as const;

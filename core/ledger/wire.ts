@@ -24,8 +24,16 @@ function referenceJson({ facts }: PostedRow): string {
   return facts.reference === null ? 'null' : JSON.stringify(facts.reference);
 }
 
+/** The rows of a batch have one time, and the writing of a date is slow. */
+let lastMs = Number.NaN;
+let lastText = '';
+
 function timeJson(ms: number): string {
-  return new Date(ms).toISOString();
+  if (ms !== lastMs) {
+    lastText = new Date(ms).toISOString();
+    lastMs = ms;
+  }
+  return lastText;
 }
 
 export function transactionJson(row: PostedRow, id: TransactionId, unit: string): string {
@@ -99,7 +107,14 @@ const details: Readonly<Record<AnsweredCode, (row: RefusedRow) => string | undef
   reversals_limit_exceeded: () => undefined,
   nothing_earned: () => 'No rule gives points for it, or their caps are reached.',
   counters_limit_exceeded: () => undefined,
+  giftcard_pending: (row) => `${cardOf(row)} is not active yet.`,
+  giftcard_expired: (row) => `${cardOf(row)} has expired.`,
+  giftcard_deactivated: (row) => `${cardOf(row)} was deactivated for good.`,
 };
+
+function cardOf(row: RefusedRow): string {
+  return isReceiving(row) ? 'The receiving card' : 'The card';
+}
 
 const words: Readonly<Partial<Record<RefusedRow['kind'], string>>> = {
   transfer_out: 'transfer',

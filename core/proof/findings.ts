@@ -9,11 +9,13 @@ export const rules = {
   balances: 'I2 each balance is the sum of its entries',
   machine: 'I2 each row follows from what the account was before it',
   keys: 'I3 no key was both posted and refused',
+  places: 'each account is in the database of its shard, and in no other',
   chain: 'chain: each row is hashed with the one before',
   restore: 'restoring an account gives what its rows add up to',
   snapshots: 'snapshots are the rows that they name',
   coverage: 'each row of a closed day is under a root',
   roots: 'roots are the hashes over their days',
+  liability: 'each day of liability is the sum of its rows',
 } as const;
 export type RuleName = keyof typeof rules;
 

@@ -2,9 +2,9 @@
  * The proof module: daily balance snapshots and roots, and the audit that recomputes everything from the tables. Owner of
  * `balance_snapshots` and `ledger_roots`.
  *
- * It reads `transactions`, `refusals`, `account_states` and `ledger_entries`, which belong to the ledger: the one exception
- * that it needs from the rule that a table is read by its owner only. An auditor has to look at the tables themselves, not
- * at what the code that he checks says of them. It writes none of them.
+ * It reads the tables of the ledger and of the shards (`transactions`, `refusals`, `shards`, …): the one exception that it
+ * needs from the rule that a table is read by its owner only. An auditor has to look at the tables themselves, not at what
+ * the code that he checks says of them. It writes none of them.
  */
 import { createDatabase, type Database } from '../platform/postgres/index.ts';
 import type { Log } from '../platform/telemetry/index.ts';
@@ -14,9 +14,10 @@ import { auditConnection, type ClosingLimits, checkClosingLimits, closingConnect
 
 export type { DayCloserStatus } from './close.ts';
 export type { Finding, RuleName, RuleResult } from './findings.ts';
+export { MissingDatabase } from './places.ts';
 export { auditLines } from './print.ts';
 export { isDay } from './root.ts';
-export { type Audit, type AuditOptions, auditLedger } from './verify.ts';
+export { type Audit, type AuditOptions, auditLedger, type HeldRoot } from './verify.ts';
 
 export interface DayClosing {
   /** Looks at once and then every ten minutes. Returns at once and never throws; Postgres may come later. */

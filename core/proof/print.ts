@@ -21,10 +21,11 @@ export function auditLines({ results, first, rows, newest, notes }: Audit, secon
     );
     return lines;
   }
-  if (newest !== null && newest.root !== '') {
-    lines.push(
-      `The root of ${newest.day} is ${newest.root}: kept elsewhere, it vouches for everything up to that day.`,
-    );
+  for (const { databaseId, day, root } of newest) {
+    const where = newest.length === 1 ? '' : ` of database ${databaseId}`;
+    if (root !== '') {
+      lines.push(`The root of ${day}${where} is ${root}: kept elsewhere, it vouches for everything up to that day.`);
+    }
   }
   lines.push('Every row is what it claims to be.');
   return lines;

@@ -1,11 +1,12 @@
 /**
- * Both sides of each transfer, and what is between them. Looked up by pages, each by the index that the ledger uses.
+ * Both sides of each transfer, and what is between them, whichever databases they are in. Looked up by pages, each by the
+ * index that the ledger uses.
  *
  * Of one batch: the other side is there. Across lanes (a *departure*): it arrived, or it came back because the other
  * account had refused it for good, or it is open; exactly one of them, and a program's transit account holds exactly what
  * did none of the first two. "At this moment" is the audit's cut: what arrived after it is on its way still.
  */
-import { arrivalKey, isDeparture, returnKey, type TransactionKind } from '@local-plus/actors';
+import { arrivalKey, isDeparture, returnKey } from '@local-plus/actors';
 import {
   type AccountId,
   type IdempotencyKey,
@@ -14,42 +15,12 @@ import {
   type TransactionId,
   transactionId,
 } from '@local-plus/contracts';
-import type { Database } from '../platform/postgres/index.ts';
 import { placeOf } from './accounts.ts';
 import type { Findings } from './findings.ts';
+import type { Reader } from './places.ts';
 import type { AuditRow } from './rows.ts';
 import { noAccount } from './snapshots.ts';
-
-const side = `t.kind::text as kind, t.amount, t.program_id, t.detail ->> 'partner' as partner`;
-
-const otherSidesStatement = `
-select q.n::int as n, ${side}
-from unnest($1::uuid[], $2::text[]) with ordinality as q(account_id, key, n),
-  lateral (select * from transactions where account_id = q.account_id and idempotency_key = q.key limit 1) as t`;
-
-/** What became of departures, of one moment: an open row goes only after an end has come. */
-const endsStatement = `
-select q.n::int as n, ${side}, (t.seq >> 53)::int as writer_id, (t.seq & 9007199254740991) as position,
-  r.kind::text as back_kind, r.amount as back_amount, r.detail ->> 'returns' as back_of,
-  (r.seq >> 53)::int as back_writer_id, (r.seq & 9007199254740991) as back_position,
-  (extract(epoch from now() - o.opened_at) * 1000)::bigint as open_ms
-from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[]) with ordinality
-    as q(account_id, version, partner, arrival, back, n)
-  left join lateral (select * from transactions where account_id = q.partner and idempotency_key = q.arrival limit 1)
-    as t on true
-  left join lateral (select * from transactions where account_id = q.account_id and idempotency_key = q.back limit 1)
-    as r on true
-  left join open_transfers as o on o.account_id = q.account_id and o.version = q.version::bigint`;
-
-/** What came back: its departure, and whether the other account's refusal is stored. */
-const departuresStatement = `
-select q.n::int as n, t.version, t.amount, t.seq::text as seq,
-  (extract(epoch from t.occurred_at) * 1000)::bigint as occurred_ms, f.code
-from unnest($1::uuid[], $2::text[]) with ordinality as q(account_id, key, n),
-  lateral (select * from transactions where account_id = q.account_id and idempotency_key = q.key limit 1) as t
-  left join lateral (select code from refusals where account_id = (t.detail ->> 'partner')::uuid
-    and idempotency_key = 'transfer ' || t.account_id::text || ' ' || t.idempotency_key limit 1) as f on true
-where t.kind = 'transfer_out' and t.detail ->> 'across' = 'true'`;
+import { type Departure, type Ends, type Key, type OtherSide, TransferSides } from './transfer-sides.ts';
 
 const openStatement = `
 select o.account_id as "accountId", o.version,
@@ -61,46 +32,23 @@ from (
 ) as o left join transactions as t on t.account_id = o.account_id and t.version = o.version
 order by o.account_id, o.version`;
 
-interface OtherSide {
-  readonly n: number;
-  readonly kind: TransactionKind | null;
-  readonly amount: number | null;
-  readonly program_id: string | null;
-  readonly partner: string | null;
-}
-
-interface Ends extends OtherSide {
-  readonly writer_id: number | null;
-  readonly position: number | null;
-  readonly back_kind: TransactionKind | null;
-  readonly back_amount: number | null;
-  readonly back_of: string | null;
-  readonly back_writer_id: number | null;
-  readonly back_position: number | null;
-  readonly open_ms: number | null;
-}
-
-interface Departure {
-  readonly n: number;
-  readonly version: number;
-  readonly amount: number;
-  readonly seq: string;
-  readonly occurred_ms: number;
-  readonly code: string | null;
-}
-
 interface Asked {
   readonly row: AuditRow;
-  readonly other: { readonly accountId: AccountId; readonly key: IdempotencyKey };
+  readonly other: Key;
 }
 
-/** Whether a row is inside the audit's cut. */
-export type Sees = (writerId: number, position: number) => boolean;
+export interface TransfersPorts {
+  readonly findings: Findings;
+  /** The database that has an account. */
+  readonly of: (accountId: AccountId) => Reader;
+  /** Whether a row is inside the audit's cut. */
+  readonly sees: (writerId: number, position: number) => boolean;
+}
 
 export class TransfersAudit {
-  readonly #database: Pick<Database, 'read'>;
+  readonly #ports: TransfersPorts;
   readonly #findings: Findings;
-  readonly #sees: Sees;
+  readonly #lookUps: TransferSides;
   /** What stands on each program's transit account, and what of it departures explain. */
   readonly #transit = new Map<string, { sum: bigint; explained: bigint }>();
   #sides: Asked[] = [];
@@ -110,10 +58,10 @@ export class TransfersAudit {
   open = 0;
   oldestMs = 0;
 
-  constructor(database: Pick<Database, 'read'>, findings: Findings, sees: Sees) {
-    this.#database = database;
-    this.#findings = findings;
-    this.#sees = sees;
+  constructor(ports: TransfersPorts) {
+    this.#ports = ports;
+    this.#findings = ports.findings;
+    this.#lookUps = new TransferSides(ports.of);
   }
 
   add(row: AuditRow): void {
@@ -141,11 +89,11 @@ export class TransfersAudit {
   }
 
   /** Open rows of which nothing departed would be swept for ever, and stand for nothing. */
-  async checkOpenRows(accountId: string | null, pageRows: number): Promise<void> {
+  async checkOpenRows(database: Reader, accountId: string | null, pageRows: number): Promise<void> {
     let after = { accountId: accountId ?? noAccount, version: 0 };
     for (;;) {
       const parameters = [after.accountId, after.version, pageRows, accountId ?? ''];
-      const page = await this.#database.read<typeof after & { isDeparture: boolean }>(openStatement, parameters);
+      const page = await database.read<typeof after & { isDeparture: boolean }>(openStatement, parameters);
       for (const { accountId: account, version, isDeparture: isThere } of page) {
         if (isThere) continue;
         this.#findings.wrong('transfers', { accountId: account, version }, 'is open, but no transfer across lanes');
@@ -205,32 +153,35 @@ export class TransfersAudit {
   }
 
   async #settleSides(asked: readonly Asked[]): Promise<void> {
-    const accounts = asked.map(({ other }) => other.accountId);
-    const keys = asked.map(({ other }) => other.key);
-    const found = byPlace(await this.#database.read<OtherSide>(otherSidesStatement, [accounts, keys]));
-    for (const [index, one] of asked.entries()) this.#compare(one, found.get(index));
+    const found = await this.#lookUps.others(asked.map(({ other }) => other));
+    for (const [index, one] of asked.entries()) {
+      const other = found.get(index);
+      this.#compare(one, other);
+      if (one.row.row.posting.kind === 'transfer_in' && other !== undefined) this.#explainArrival(one.row, other);
+    }
   }
 
+  /** It was cut off from its departure: two databases are not cut at one moment. Until that one is seen, transit is below. */
+  #explainArrival({ row }: AuditRow, departure: OtherSide): void {
+    if (this.#ports.sees(departure.writer_id, departure.position)) return;
+    this.#transitOf(row.facts.programId).explained -= BigInt(row.posting.amount);
+  }
+
+  /** First what is open, then what arrived: an open row goes only after an end has come, so an end is found if it is gone. */
   async #settleDepartures(asked: readonly Asked[]): Promise<void> {
-    const found = byPlace(
-      await this.#database.read<Ends>(endsStatement, [
-        asked.map(({ row }) => row.row.facts.accountId),
-        asked.map(({ row }) => String(row.row.posting.version)),
-        asked.map(({ other }) => other.accountId),
-        asked.map(({ other }) => other.key),
-        asked.map(({ row }) => returnKey(row.row.facts.idempotencyKey)),
-      ]),
-    );
-    for (const [index, one] of asked.entries()) this.#judge(one, found.get(index) as Ends);
+    const ends = await this.#lookUps.ends(asked.map(({ row }) => row));
+    const arrived = await this.#lookUps.others(asked.map(({ other }) => other));
+    for (const [index, one] of asked.entries()) this.#judge(one, arrived.get(index), ends.get(index) as Ends);
   }
 
-  #judge(asked: Asked, ends: Ends): void {
+  #judge(asked: Asked, arrival: OtherSide | undefined, ends: Ends): void {
     const { facts, posting } = asked.row.row;
-    const hasArrived = ends.kind !== null;
+    const { sees } = this.#ports;
+    const hasArrived = arrival !== undefined;
     const hasReturned = ends.back_kind !== null;
     const isSeen =
-      (hasArrived && this.#sees(ends.writer_id ?? 0, ends.position ?? 0)) ||
-      (hasReturned && this.#sees(ends.back_writer_id ?? 0, ends.back_position ?? 0));
+      (hasArrived && sees(arrival.writer_id, arrival.position)) ||
+      (hasReturned && sees(ends.back_writer_id ?? 0, ends.back_position ?? 0));
     if (!isSeen) this.#transitOf(facts.programId).explained += BigInt(posting.amount);
     if (hasArrived && hasReturned) {
       this.#findings.wrong('transfers', placeOf(asked.row), 'reached the other account, and came back as well');
@@ -239,7 +190,7 @@ export class TransfersAudit {
       const seen = `${ends.back_kind} ${ends.back_amount} of version ${ends.back_of}`;
       if (seen === expected) return;
       this.#findings.wrong('transfers', placeOf(asked.row), 'what came back', { expected, found: seen });
-    } else if (hasArrived || ends.open_ms === null) this.#compare(asked, hasArrived ? ends : undefined);
+    } else if (hasArrived || ends.open_ms === null) this.#compare(asked, arrival);
     else {
       this.open++;
       this.oldestMs = Math.max(this.oldestMs, ends.open_ms);
@@ -260,30 +211,34 @@ export class TransfersAudit {
   }
 
   async #settleReturns(rows: readonly AuditRow[]): Promise<void> {
-    const accounts = rows.map(({ row }) => row.facts.accountId);
-    const keys = rows.map(({ row }) => row.facts.idempotencyKey.slice(returnKey('' as IdempotencyKey).length));
-    const found = byPlace(await this.#database.read<Departure>(departuresStatement, [accounts, keys]));
+    const keys = rows.map(({ row }): Key => {
+      const key = row.facts.idempotencyKey.slice(returnKey('' as IdempotencyKey).length) as IdempotencyKey;
+      return { accountId: row.facts.accountId, key };
+    });
+    const departures = await this.#lookUps.departures(keys);
+    const named = keys.flatMap(({ accountId, key }, index) => {
+      const partner = departures.get(index)?.partner ?? null;
+      return partner === null ? [] : [{ index, accountId: partner, key: arrivalKey(accountId, key) }];
+    });
+    const refusals = await this.#lookUps.refusals(named);
+    const refused = new Set(named.flatMap(({ index }, place) => (refusals.has(place) ? [index] : [])));
     for (const [index, row] of rows.entries()) {
-      const fault = faultOf(row, found.get(index));
+      const fault = faultOf(row, departures.get(index), refused.has(index));
       if (fault !== null) this.#findings.wrong('transfers', placeOf(row), fault);
     }
   }
 }
 
-function faultOf({ row }: AuditRow, departure: Departure | undefined): string | null {
+function faultOf({ row }: AuditRow, departure: Departure | undefined, isRefused: boolean): string | null {
   const { posting } = row;
   if (departure === undefined) return 'comes back, but no transfer across lanes has its key';
   if (departure.version !== posting.detail?.returns || idOf(departure) !== posting.reversalOf) {
     return `comes back from another transfer than version ${departure.version}`;
   }
   if (departure.amount !== posting.amount) return `brings ${posting.amount} of ${departure.amount} back`;
-  return departure.code === null ? 'came back, though the other account has not refused it' : null;
+  return isRefused ? null : 'came back, though the other account has not refused it';
 }
 
 function idOf({ occurred_ms, seq }: Departure): TransactionId {
   return transactionId(occurred_ms, positionOf(seq));
-}
-
-function byPlace<Found extends { readonly n: number }>(found: readonly Found[]): ReadonlyMap<number, Found> {
-  return new Map(found.map((one) => [one.n - 1, one]));
 }

@@ -42,7 +42,10 @@ describe('the audit of the ledger', () => {
       const { results, first, rows, newest } = await audit({ pageRows });
       assert.equal(first, null);
       assert.equal(rows, 90);
-      assert.equal(newest?.day, '2026-03-03');
+      assert.deepEqual(
+        newest.map(({ databaseId, day }) => [databaseId, day]),
+        [[1, '2026-03-03']],
+      );
       const looked = Object.fromEntries(results.map(({ rule, looked }) => [rule, looked]));
       assert.equal(looked['versions'], rows);
       assert.equal(looked['chain'], rows - 1);
@@ -119,7 +122,7 @@ describe('the audit of the ledger', () => {
   it('cannot tell when the roots were forged, too: but a root that was kept elsewhere can', async () => {
     const [kept] = await ledger.sql<{ day: string; root: string }[]>`
       select day::text, encode(root, 'hex') as root from ledger_roots where day = '2026-03-02'`;
-    const heldRoots = new Map([[String(kept?.day), String(kept?.root)]]);
+    const heldRoots = [{ databaseId: 1, day: String(kept?.day), root: String(kept?.root) }];
     assert.equal((await audit({ heldRoots })).first, null);
 
     await forge(ledger.accounts.sleeper, 3, 1_000);

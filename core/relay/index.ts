@@ -7,7 +7,7 @@ import type { Registry } from 'prom-client';
 import {
   type Compression,
   collectProducerMetrics,
-  createProducer,
+  createThreadedProducer,
   type KafkaOptions,
 } from '../platform/kafka/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
@@ -55,7 +55,7 @@ export function createRelay(options: RelayOptions): RelayService {
   const limits = { ...relayLimits, ...options.limits };
   checkRelayLimits(limits);
   const producerOf = (clientId: string) =>
-    createProducer({
+    createThreadedProducer({
       brokers,
       clientId,
       log,

@@ -1,34 +1,42 @@
 /**
- * The shards module: which process serialises which accounts, how shards move between processes, and how any process
- * answers any request. Owner of `shards`, `members`, `shard_moves`.
+ * The shards module: in which database and by which process accounts are serialised, how shards move between processes, and
+ * how any process answers any request. Owner of `shards`, `members`, `shard_moves`, `shard_databases`, `writer_databases`,
+ * `ledger_database`.
  *
- * Safe by the writer's epoch alone (map.ts, store.ts); quick by beats (keeper.ts, watch.ts).
+ * Safe by the writer's epoch alone (map.ts, store.ts); quick by beats (keeper.ts, watch.ts). Of several databases each is a
+ * group of processes by itself (placement.ts), which hears of the others (neighbour.ts).
  */
 import type { Log } from '@local-plus/actors';
 import { type SigningKey, limits as wire } from '@local-plus/contracts';
-import type { LocalRuntime, Sharing } from '../ledger/index.ts';
+import type { LedgerDatabase, LedgerDatabases, LocalRuntime, Sharing } from '../ledger/index.ts';
 import type { Handlers, PeerAnswers } from '../platform/http/index.ts';
 import type { Database } from '../platform/postgres/index.ts';
 import type { Metrics } from '../platform/telemetry/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
+import { Groups } from './groups.ts';
 import { shardHandlers } from './handler.ts';
 import { Keeper } from './keeper.ts';
 import { checkShardLimits, type ShardLimits, shardLimits } from './limits.ts';
-import { Listener } from './listener.ts';
 import { ShardMap } from './map.ts';
 import { registerShardMetrics } from './metrics.ts';
 import type { Lane } from './moves.ts';
 import { PeerLinks } from './peer-link.ts';
+import { Placement } from './placement.ts';
 import { RoutedAccounts } from './routed-accounts.ts';
-import { type Arrival, channel, ShardStore } from './store.ts';
+import { type Arrival, ShardStore } from './store.ts';
 import { messageSchema, questionsOf, repliesText } from './wire.ts';
 
 export { type ShardLimits, shardLimits } from './limits.ts';
+export { PlacingError, placeShards } from './placing.ts';
 export type { Arrival } from './store.ts';
 
 export interface ShardsOptions {
-  readonly databaseUrl: string;
-  readonly database: Database;
+  /** Of the ledger, the first one included. */
+  readonly databases: readonly LedgerDatabase[];
+  /** Where this process commits. */
+  readonly own: LedgerDatabase;
+  /** The first one's pool: all that is not the ledger. */
+  readonly home: Pick<Database, 'read' | 'write'>;
   readonly writerId: number;
   /** `host:port` where the other processes reach this one; asked from the first beat on. */
   readonly address: () => string;
@@ -49,6 +57,8 @@ export interface ShardsOptions {
 export interface ShardsModule {
   readonly handlers: Handlers;
   readonly peers: PeerAnswers;
+  /** Where accounts are. */
+  readonly databases: LedgerDatabases;
   /** Once: for the ledger. */
   share(local: LocalRuntime): Sharing;
   /** Hands every shard to the others, if there are any, within `graceMs`. Requests are answered all the while. */
@@ -58,12 +68,12 @@ export interface ShardsModule {
 }
 
 export function createShards(options: ShardsOptions): ShardsModule {
-  const { writerId, log, relay, databaseUrl, signingKey } = options;
+  const { writerId, log, relay, own, signingKey } = options;
   const limits = options.limits ?? shardLimits;
   checkShardLimits(limits);
   const ports = { clock: systemClock, timer: systemTimer, log, limits };
   const map = new ShardMap(writerId);
-  const store = new ShardStore(options.database);
+  const store = new ShardStore(own.pool);
   let lane: Lane | null = null;
   let routed: RoutedAccounts | null = null;
   const shared = <Part>(part: Part | null): Part => {
@@ -87,12 +97,23 @@ export function createShards(options: ShardsOptions): ShardsModule {
     changed: () => routed?.changed(),
     superseded: options.superseded,
   });
-  const links = new PeerLinks({ ...limits, signingKey, addressOf: (id) => keeper.addressOf(id) });
-  const listener = new Listener({ databaseUrl, channel, heard: () => keeper.poke(), timer: systemTimer, log });
-  registerShardMetrics(options.metrics, map, keeper, () => shared(routed));
+  const { databases, home } = options;
+  const changed = () => routed?.changed();
+  const groups = new Groups({ ...ports, databases, own, ownStore: store, map, keeper, changed });
+  const seenIn = (id: number) => groups.seenIn(id);
+  const placement = new Placement({ ...ports, databases, own, home, writerId, seenIn, againMs: limits.beatMs });
+  const links = new PeerLinks({ ...limits, signingKey, addressOf: (id) => groups.addressOf(id) });
+  registerShardMetrics(options.metrics, { map, keeper, neighbours: groups.neighbours, routed: () => shared(routed) });
 
   return {
-    handlers: shardHandlers({ writerId, store, isLive: (id) => keeper.isLive(id) }),
+    handlers: shardHandlers({
+      writerId,
+      groups: groups.all,
+      homeId: databases.find(({ pool }) => pool === home)?.id ?? null,
+      home: new ShardStore(home),
+      nowMs: systemClock.nowMs,
+    }),
+    databases: placement,
     peers: {
       message: messageSchema(limits.messageItemsMax),
       bytesMax: limits.messageBytesMax,
@@ -111,25 +132,27 @@ export function createShards(options: ShardsOptions): ShardsModule {
         peers: links,
         isJoined: () => keeper.isJoined,
         mayShowState: () => keeper.mayShowState,
-        poke: () => keeper.poke(),
+        poke: () => groups.poke(),
       });
       routed = accounts;
       return {
         accounts,
         join: async () => {
           if (local.status.lane !== 'running') return;
-          listener.start();
+          if (!(await placement.establish())) return;
+          groups.start();
           await keeper.join();
         },
         shardsHere: () => (map.ownsAll ? null : map.here),
-        reasons: () => (keeper.isJoined ? [] : ['the process has not joined the others']),
+        reasons: () => (keeper.isJoined ? [] : [placement.fault ?? 'the process has not joined the others']),
       };
     },
     drain: (graceMs) => keeper.drain(graceMs),
     async stop() {
       routed?.stop();
+      placement.stop();
       await keeper.stop();
-      await listener.stop();
+      await groups.stop();
       links.close();
     },
   };

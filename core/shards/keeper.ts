@@ -9,6 +9,8 @@
  * - K4 one act at a time; beats go on beside it, so that a slow act is not taken for a death.
  * - K5 a process whose writer has another epoch than its own is over: it stops beating, and ends.
  *
+ * Of several databases it knows its own: what lives elsewhere is neighbour.ts's.
+ *
  * Must not know: SQL, requests, how events are published.
  */
 import type { Clock, Log, Timer } from '@local-plus/actors';
@@ -17,7 +19,7 @@ import type { ShardMap } from './map.ts';
 import { type Lane, Moves } from './moves.ts';
 import { planShards } from './plan.ts';
 import type { Arrival, Beat, ShardStore, View } from './store.ts';
-import { Watch } from './watch.ts';
+import { signsOf, Watch } from './watch.ts';
 
 export interface KeeperPorts {
   readonly map: ShardMap;
@@ -80,9 +82,13 @@ export class Keeper {
     return this.#view;
   }
 
-  /** Nobody else can have taken over, however long the database was not heard of; or the last beat is young enough. */
+  /**
+   * Nobody else can have taken over, however long the database was not heard of; or the last beat that found the epoch to be
+   * ours is young enough.
+   */
   get mayShowState(): boolean {
     const { clock, limits } = this.#ports;
+    if (this.#state === 'over' || this.#foreignEpochs > 0) return false;
     return this.isAlone || clock.monotonicMs() - this.#beatMs < limits.leaseMs;
   }
 
@@ -199,7 +205,7 @@ export class Keeper {
     });
     this.#judge(beat, heldEpoch);
     if (this.#state === 'over') return;
-    this.#beatMs = startedMs;
+    if (this.#foreignEpochs === 0) this.#beatMs = startedMs;
     this.#isUnwanted = beat.drainWanted;
   }
 
@@ -259,18 +265,7 @@ export class Keeper {
   #see(view: View): void {
     const { clock, tend } = this.#ports;
     this.#view = view;
-    const epochs = new Map(view.writers.map(({ id, epoch }) => [id, epoch]));
-    const members = new Map(view.members.map((member) => [member.writer_id, member]));
-    const everybody = new Set([...epochs.keys(), ...members.keys(), ...view.shards.map(([, owner]) => owner)]);
-    const signs = [...everybody].map((writerId) => {
-      const member = members.get(writerId);
-      return {
-        writerId,
-        sign: `${epochs.get(writerId) ?? 0} ${member?.incarnation ?? 0} ${member?.seen_at ?? ''}`,
-        joined: member !== undefined,
-      };
-    });
-    this.#watch.look(signs, clock.monotonicMs());
+    this.#watch.look(signsOf(view), clock.monotonicMs());
     tend(this.#orphans(view));
   }
 
@@ -292,6 +287,19 @@ export class Keeper {
     return [...others.map(({ writer_id }) => writer_id), ...(this.isDraining ? [] : [map.writerId])];
   }
 
+  /** By shard: its owner to be. Those of other databases stay with whom they are: their processes plan them. */
+  #plan(takers: readonly number[]): readonly number[] {
+    const { owners } = this.#ports.map;
+    const own = (this.#view?.shards ?? []).map(([shard]) => shard).sort((left, right) => left - right);
+    const planned = planShards(
+      takers,
+      own.map((shard) => owners[shard] as number),
+    );
+    const plan = [...owners];
+    for (const [index, shard] of own.entries()) plan[shard] = planned[index] as number;
+    return plan;
+  }
+
   /** K4. */
   async #act(): Promise<void> {
     if (this.#acting !== null) return this.#acting;
@@ -305,7 +313,7 @@ export class Keeper {
     const { map, lane } = this.#ports;
     if (this.#state !== 'joined' || lane.status.lane !== 'running') return;
     const takers = this.#takers();
-    const plan = planShards(takers, map.owners);
+    const plan = this.#plan(takers);
     for (const writerId of new Set(map.owners)) {
       if (writerId === map.writerId || !this.#watch.isDead(writerId)) continue;
       const epoch = this.#view?.writers.find(({ id }) => id === writerId)?.epoch ?? 0;

@@ -2,17 +2,24 @@
 import type { Metrics } from '../platform/telemetry/index.ts';
 import type { Keeper } from './keeper.ts';
 import type { ShardMap } from './map.ts';
+import type { Neighbour } from './neighbour.ts';
 import type { RoutedAccounts } from './routed-accounts.ts';
 
-export function registerShardMetrics(
-  metrics: Metrics,
-  map: ShardMap,
-  keeper: Keeper,
-  routed: () => RoutedAccounts,
-): void {
+export interface ShardParts {
+  readonly map: ShardMap;
+  readonly keeper: Keeper;
+  readonly neighbours: readonly Neighbour[];
+  readonly routed: () => RoutedAccounts;
+}
+
+export function registerShardMetrics(metrics: Metrics, { map, keeper, neighbours, routed }: ShardParts): void {
   const gauges: readonly (readonly [string, string, () => number])[] = [
     ['shards_owned', 'Shards that this process serves.', () => map.countHere],
-    ['shards_members', 'Processes that have joined, the silent ones included.', () => keeper.view?.members.length ?? 0],
+    [
+      'shards_members',
+      'Processes of this database that have joined, the silent ones included.',
+      () => keeper.view?.members.length ?? 0,
+    ],
     ['shards_waiting', 'Requests that wait for another process, or for a shard on its way.', () => routed().waiting],
     [
       'shards_hand_over_pause_seconds',
@@ -21,6 +28,11 @@ export function registerShardMetrics(
     ],
   ];
   for (const [name, help, value] of gauges) metrics.gauge(name, help, () => [{ value: value() }]);
+  metrics.gauge('shards_database_age_seconds', 'How old is what is known of another database of the ledger.', () =>
+    neighbours
+      .filter(({ view }) => view !== null)
+      .map(({ databaseId, ageMs }) => ({ labels: { database: String(databaseId) }, value: ageMs / 1_000 })),
+  );
   const counters: readonly (readonly [string, string, () => number])[] = [
     ['shards_handed_over_total', 'Shards given to another process.', () => keeper.moves.counters.handedOver],
     ['shards_taken_over_total', 'Shards taken from processes that were gone.', () => keeper.moves.counters.takenOver],

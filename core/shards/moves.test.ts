@@ -150,9 +150,9 @@ describe('moves of shards', () => {
     const overlaps = watchOverlaps(processes);
     await shared(...processes);
     for (let round = 0; round < 4; round++) {
-      await store.wish(1 + (round % 3), true);
+      await store.wish(1 + (round % 3), true, null);
       await eventually('it has handed over', () => processes[round % 3]?.map.countHere === 0);
-      await store.wish(1 + (round % 3), false);
+      await store.wish(1 + (round % 3), false, null);
       await shared(...processes);
     }
     assert.equal(overlaps(), 0);
@@ -227,6 +227,30 @@ describe('moves of shards', () => {
     await eventually('it is told', () => first.supersededCalls > 0);
     assert.equal(first.keeper.isJoined, false);
     assert.equal(first.supersededCalls, 1);
+  });
+
+  it('K5: from the first beat on that finds another epoch nothing is shown from memory any more', async () => {
+    let held: Promise<void> | null = null;
+    const first = await join(1, {
+      beat: async (membership) => {
+        await held;
+        return store.beat(membership);
+      },
+    });
+    await shared(first, await join(2));
+    const { promise, resolve: goOn } = Promise.withResolvers<void>();
+    held = promise;
+    await eventually('it was silent for too long', () => !first.keeper.mayShowState);
+    await database.sql`update writers set epoch = epoch + 1 where id = 1`;
+    let shown = 0;
+    const watching = setInterval(() => {
+      if (first.keeper.mayShowState) shown++;
+    }, 1);
+    goOn();
+    await eventually('it is told', () => first.supersededCalls > 0);
+    clearInterval(watching);
+    assert.equal(shown, 0);
+    assert.equal(first.keeper.mayShowState, false);
   });
 
   it('find accounts by the same shard in SQL as in code', async () => {

@@ -7,6 +7,7 @@
  *   ended by any other attempt at the same version.
  * - T3 whoever hands over has to hold the writer's epoch; whoever takes over raises it, from the one that it saw.
  */
+import { audited } from '../audit/index.ts';
 import type { Database } from '../platform/postgres/index.ts';
 
 /** Told when something moved; without content. */
@@ -92,7 +93,7 @@ select
       to_char(started_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as started_at,
       to_char(seen_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as seen_at from members) as m)::text as members,
   (select coalesce(json_agg(w), '[]') from (select id, epoch, batch from writers) as w)::text as writers,
-  (select json_agg(json_build_array(id, writer_id, version)) from shards)::text as shards,
+  (select coalesce(json_agg(json_build_array(id, writer_id, version)), '[]') from shards)::text as shards,
   (select coalesce(json_agg(json_build_object('shard', shard_id, 'version', version, 'fromWriter', from_writer,
     'fromBatch', from_batch, 'toBatch', to_batch)), '[]') from shard_moves where to_writer = $1::smallint)::text as arrivals`;
 
@@ -138,14 +139,20 @@ with fenced as (
 ), noted as (${noteMoves})
 select id, version, pg_notify('${channel}', '')::text from moved`;
 
+/** One row, if there is such a member; $3: the audit entry of what changes, null: it stands in another database. */
 const wishStatement = `
-update members set drain_wanted = $2::boolean where writer_id = $1::smallint
-returning pg_notify('${channel}', '')::text`;
+with changed as (
+  update members set drain_wanted = $2::boolean where writer_id = $1::smallint and drain_wanted <> $2::boolean
+  returning writer_id
+), told as (select from changed where $3::text is not null), ${audited(3, 'told')}
+select pg_notify('${channel}', '')::text from members where writer_id = $1::smallint`;
+const wantedStatement = 'select drain_wanted from members where writer_id = $1::smallint';
+const recordStatement = `with told as (select), ${audited(1, 'told')} select`;
 
 export class ShardStore {
-  readonly #database: Database;
+  readonly #database: Pick<Database, 'read' | 'write'>;
 
-  constructor(database: Database) {
+  constructor(database: Pick<Database, 'read' | 'write'>) {
     this.#database = database;
   }
 
@@ -209,8 +216,24 @@ export class ShardStore {
     return rows.length;
   }
 
-  /** False: there is no such member. */
-  async wish(writerId: number, drain: boolean): Promise<boolean> {
-    return (await this.#database.write(wishStatement, [String(writerId), drain])).length === 1;
+  /** null: there is no such member. */
+  async wanted(writerId: number): Promise<boolean | null> {
+    const [row] = await this.#database.read<{ drain_wanted: boolean }>(wantedStatement, [String(writerId)]);
+    return row?.drain_wanted ?? null;
+  }
+
+  /**
+   * False: there is no such member.
+   *
+   * @param entry of the audit trail, which stands in the first database: written if this changes anything. null: in another
+   *   database, where {@link record} has written it.
+   */
+  async wish(writerId: number, drain: boolean, entry: string | null): Promise<boolean> {
+    return (await this.#database.write(wishStatement, [String(writerId), drain, entry])).length === 1;
+  }
+
+  /** Of a change that is going to be made in another database. In the first one only. */
+  async record(entry: string): Promise<void> {
+    await this.#database.write(recordStatement, [entry]);
   }
 }

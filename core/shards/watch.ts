@@ -6,6 +6,7 @@
  * Decides availability only: who is wrongly taken for dead is fenced by the epoch, loses nothing, and joins again.
  */
 import type { ShardLimits } from './limits.ts';
+import type { View } from './store.ts';
 
 export interface Sign {
   readonly writerId: number;
@@ -13,6 +14,21 @@ export interface Sign {
   readonly sign: string;
   /** A process has joined as this writer. */
   readonly joined: boolean;
+}
+
+/** Of everybody who is there, writes, or owns something. */
+export function signsOf(view: View): readonly Sign[] {
+  const epochs = new Map(view.writers.map(({ id, epoch }) => [id, epoch]));
+  const members = new Map(view.members.map((member) => [member.writer_id, member]));
+  const everybody = new Set([...epochs.keys(), ...members.keys(), ...view.shards.map(([, owner]) => owner)]);
+  return [...everybody].map((writerId) => {
+    const member = members.get(writerId);
+    return {
+      writerId,
+      sign: `${epochs.get(writerId) ?? 0} ${member?.incarnation ?? 0} ${member?.seen_at ?? ''}`,
+      joined: member !== undefined,
+    };
+  });
 }
 
 interface Seen extends Sign {

@@ -17,7 +17,10 @@ const secretsForTheTest = {
   EDGE_SIGNING_KEYS: `k1:${Buffer.alloc(32).toString('base64url')}`,
   ADMIN_TOKEN: 'x'.repeat(64),
   REDIS_URL: 'redis://redis:6379',
+  GIFTCARD_CODE_KEYS: `k1:${Buffer.alloc(32).toString('base64url')}`,
+  CUSTOMER_KEYS: `k1:${Buffer.alloc(32).toString('base64url')}`,
 };
+const optionalNames = ['REDIS_URL', 'GIFTCARD_CODE_KEYS', 'CUSTOMER_KEYS'];
 const secretNames = Object.keys(secretsForTheTest);
 
 for (const environment of environments) {
@@ -76,7 +79,7 @@ for (const environment of environments) {
       for (const { name, valueFrom } of containerOf(spec).env) {
         if (![...secretNames, 'TUNNEL_TOKEN'].includes(name)) continue;
         assert.equal(valueFrom?.secretKeyRef?.key, name);
-        assert.equal(valueFrom.secretKeyRef.optional ?? false, name === 'REDIS_URL');
+        assert.equal(valueFrom.secretKeyRef.optional ?? false, optionalNames.includes(name));
       }
     }
     const { data = {} } = pick(manifests, 'ConfigMap', 'lp-local-plus-core');
@@ -132,6 +135,35 @@ test('core: the pods of several reach each other by name', options, () => {
   const podName = containerOf(core).env.findIndex((variable) => variable.name === 'POD_NAME');
   const own = containerOf(core).env.findIndex((variable) => variable.name === 'CORE_ADDRESS');
   assert.ok(podName >= 0 && podName < own, 'what is used stands before');
+});
+
+test('core: of several databases each has pods of its own, and core accepts what they are told', options, () => {
+  const manifests = render(helm, 'values-prod.yaml', '--set', 'core.databases=2,core.replicas=3');
+  const further = 'postgres://user@postgres-two:5432/local_plus';
+  const sets = ['lp-local-plus-core', 'lp-local-plus-core-2'].map((name) => workloadOf(manifests, 'StatefulSet', name));
+  const selectors = sets.map(({ selector }) => selector?.matchLabels ?? {});
+  for (const [index, core] of sets.entries()) {
+    const id = String(index + 1);
+    assert.deepEqual([core.replicas, core.ordinals?.start], [3, 1 + 64 * index]);
+    assert.equal(core.serviceName, 'lp-local-plus-core-pods', 'all are found by name');
+    assert.equal(selectors[index]?.['local-plus/database'], id, 'no set takes the pods of the other');
+    assert.partialDeepStrictEqual(core.template.metadata.labels, selectors[index] ?? {});
+    const { env } = containerOf(core);
+    assert.equal(env.find(({ name }) => name === 'LEDGER_DATABASE_ID')?.value, id);
+    const secret = env.find(({ name }) => name === 'LEDGER_DATABASES')?.valueFrom?.secretKeyRef;
+    assert.deepEqual([secret?.key, secret?.optional], ['LEDGER_DATABASES', undefined]);
+    const told = { LEDGER_DATABASES: `2=${further}`, LEDGER_DATABASE_ID: id, WRITER_ID: String(core.ordinals?.start) };
+    const config = readConfig({ ...secretsForTheTest, ...told });
+    assert.deepEqual(
+      config.ledgerDatabases.get(config.ledgerDatabaseId),
+      [secretsForTheTest.DATABASE_URL, further][index],
+    );
+  }
+  const migration = containerOf(workloadOf(manifests, 'Job', 'lp-local-plus-migrate'));
+  assert.ok(
+    migration.env.some(({ name }) => name === 'LEDGER_DATABASES'),
+    'it places the shards',
+  );
 });
 
 test('core: alive, ready and stopped are told apart, and a stop is never cut short', options, () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { helpText, parseConfig } from './config.ts';
+import { databaseOfCore, helpText, parseConfig, postgresPorts } from './config.ts';
 import { repositoryDir } from './places.ts';
 
 test('without anything, the defaults', () => {
@@ -32,6 +32,26 @@ test('a flag stands above the environment, the environment above the default', (
   assert.deepEqual([ports.edge, ports.core, ports.valkey], [3333, 2222, 4444]);
   assert.deepEqual([once, kafka, redisUrl], [true, false, null]);
   assert.equal(dataDir, join(process.cwd(), 'x', 'y'));
+});
+
+test('several databases take ports beside the first, and a process of core each', () => {
+  const outcome = parseConfig(['--databases', '2', '--cores', '3'], {});
+  assert.ok(outcome.kind === 'config');
+  assert.deepEqual(postgresPorts(outcome.config), [54329, 54330]);
+  assert.deepEqual(
+    [1, 2, 3].map((writerId) => databaseOfCore(outcome.config, writerId)),
+    [1, 2, 1],
+  );
+  const wrong = parseConfig(['--databases', '3', '--cores', '2', '--kafka-port', '54331'], {
+    DATABASE_URL: 'postgres://a:b@db:5432/x',
+  });
+  assert.ok(wrong.kind === 'errors');
+  assert.deepEqual(wrong.errors, [
+    'The ports of kafka and postgres-3 are the same, 54331.',
+    '--databases 3 needs a process of core for each: add --cores 3 or more.',
+    '--databases starts Postgres servers of its own: it cannot be used with DATABASE_URL.',
+  ]);
+  assert.equal(parseConfig(['--databases', '9', '--cores', '8'], {}).kind, 'errors');
 });
 
 test('servers of somebody else are taken from the usual variables', () => {

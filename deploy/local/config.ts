@@ -18,6 +18,8 @@ export interface StackConfig {
   readonly walletCount: number;
   /** Processes of core; more than one share the ledger, behind one address. */
   readonly coreCount: number;
+  /** Databases of the ledger, a Postgres each; every process of core commits to one of them. */
+  readonly databaseCount: number;
   readonly dataDir: string;
   readonly cacheDir: string;
   readonly runDir: string;
@@ -47,7 +49,7 @@ export type ConfigOutcome =
   | { readonly kind: 'errors'; readonly errors: readonly string[] };
 
 interface Option {
-  readonly kind: 'switch' | 'port' | 'path' | 'wallets' | 'cores';
+  readonly kind: 'switch' | 'port' | 'path' | 'wallets' | 'cores' | 'databases';
   readonly fallback: string;
   readonly help: string;
 }
@@ -61,10 +63,11 @@ const options = {
   'no-valkey': { kind: 'switch', fallback: 'false', help: 'run without Valkey' },
   'edge-port': { kind: 'port', fallback: '8787', help: 'where the edge listens' },
   'core-port': { kind: 'port', fallback: '7070', help: 'where core listens; several take the next ones, too' },
-  'postgres-port': { kind: 'port', fallback: '54329', help: 'where Postgres listens' },
+  'postgres-port': { kind: 'port', fallback: '54329', help: 'where Postgres listens; several take the next ones, too' },
   'kafka-port': { kind: 'port', fallback: '19092', help: 'where Kafka listens; its controller takes the next one' },
   'valkey-port': { kind: 'port', fallback: '16379', help: 'where Valkey listens' },
   cores: { kind: 'cores', fallback: '1', help: 'how many processes of core share the ledger' },
+  databases: { kind: 'databases', fallback: '1', help: 'how many Postgres the ledger is in; a new --data only' },
   wallets: { kind: 'wallets', fallback: String(limits.walletsDefault), help: 'how many demo wallets there shall be' },
   data: { kind: 'path', fallback: join(repositoryDir, '.local'), help: 'the folder for data, logs and secrets' },
 } as const satisfies Record<string, Option>;
@@ -86,7 +89,7 @@ export function parseConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Co
     texts.set(name, text === '' || error !== null ? options[name].fallback : text);
   }
   const config = assemble((name) => texts.get(name) ?? options[name].fallback, env);
-  errors.push(...portClashes(config), ...addressErrors(config));
+  errors.push(...portClashes(config), ...databaseErrors(config), ...addressErrors(config));
   return errors.length > 0 ? { kind: 'errors', errors } : { kind: 'config', config };
 }
 
@@ -146,6 +149,8 @@ function errorOf(option: Option, text: string): string | null {
       return number >= 1 && number <= limits.walletsMax ? null : `must be 1 to ${limits.walletsMax}`;
     case 'cores':
       return number >= 1 && number <= limits.coresMax ? null : `must be 1 to ${limits.coresMax}`;
+    case 'databases':
+      return number >= 1 && number <= limits.databasesMax ? null : `must be 1 to ${limits.databasesMax}`;
     case 'path':
       return null;
   }
@@ -164,6 +169,7 @@ function assemble(text: (name: OptionName) => string, env: NodeJS.ProcessEnv): S
     valkey: !on('no-valkey'),
     walletCount: Number(text('wallets')),
     coreCount: Number(text('cores')),
+    databaseCount: Number(text('databases')),
     dataDir,
     cacheDir: defaultCacheDir,
     runDir: join(dataDir, 'run'),
@@ -190,15 +196,47 @@ export function corePorts({ ports, coreCount }: Pick<StackConfig, 'ports' | 'cor
   return Array.from({ length: coreCount }, (_, index) => ports.core + 1 + index);
 }
 
+/** Where each database's Postgres listens. */
+export function postgresPorts({
+  ports,
+  databaseCount,
+}: Pick<StackConfig, 'ports' | 'databaseCount'>): readonly number[] {
+  return Array.from({ length: databaseCount }, (_, index) => ports.postgres + index);
+}
+
+/** Its process, folder and log; counted from 0. The first one is where it always was. */
+export function postgresName(index: number): 'postgres' | `postgres-${number}` {
+  return index === 0 ? 'postgres' : `postgres-${index + 1}`;
+}
+
+/** The database that a process of core commits to, by turns; both are counted from 1. */
+export function databaseOfCore({ databaseCount }: Pick<StackConfig, 'databaseCount'>, writerId: number): number {
+  return ((writerId - 1) % databaseCount) + 1;
+}
+
 function portClashes(config: StackConfig): string[] {
   const errors: string[] = [];
   const owners = new Map<number, string>();
   const cores =
     config.coreCount === 1 ? [] : corePorts(config).map((port, index) => [`core-${index + 1}`, port] as const);
-  for (const [name, port] of [...Object.entries(config.ports), ...cores]) {
+  const further = postgresPorts(config)
+    .map((port, index) => [postgresName(index), port] as const)
+    .slice(1);
+  for (const [name, port] of [...Object.entries(config.ports), ...cores, ...further]) {
     const owner = owners.get(port);
     if (owner !== undefined) errors.push(`The ports of ${owner} and ${name} are the same, ${port}.`);
     owners.set(port, name);
+  }
+  return errors;
+}
+
+function databaseErrors({ databaseCount, coreCount, databaseUrl }: StackConfig): string[] {
+  const errors: string[] = [];
+  if (databaseCount > coreCount) {
+    errors.push(`--databases ${databaseCount} needs a process of core for each: add --cores ${databaseCount} or more.`);
+  }
+  if (databaseCount > 1 && databaseUrl !== null) {
+    errors.push('--databases starts Postgres servers of its own: it cannot be used with DATABASE_URL.');
   }
   return errors;
 }

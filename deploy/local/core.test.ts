@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type CoreOptions, coreServer, migrate, startCore } from './core.ts';
+import { type CoreOptions, coreEnvironment, coreServer, migrate, startCore } from './core.ts';
 import { StartError } from './errors.ts';
 import { freePorts } from './ports.ts';
 import { restartDelayMs, supervise } from './supervisor.ts';
@@ -47,6 +47,12 @@ test('core gets its whole configuration by environment', async (context) => {
     ROLES: 'api,relay',
     WRITER_ID: '1',
   });
+  const several = { furtherDatabases: new Map([[2, 'postgres://two/x']]), databaseId: 2 };
+  const { LEDGER_DATABASES, LEDGER_DATABASE_ID } = coreEnvironment({ ...(await optionsIn(standIn)), ...several });
+  const keys = { giftcardCodeKeys: ['k2:new', 'k1:old'], customerKeys: ['c2:new', 'c1:old'] };
+  const { GIFTCARD_CODE_KEYS, CUSTOMER_KEYS } = coreEnvironment({ ...(await optionsIn(standIn)), ...keys });
+  assert.deepEqual([GIFTCARD_CODE_KEYS, CUSTOMER_KEYS], ['k2:new,k1:old', 'c2:new,c1:old']);
+  assert.deepEqual([LEDGER_DATABASES, LEDGER_DATABASE_ID], ['2=postgres://two/x', '2']);
 });
 
 test('a migration that fails is told with the end of its output, and core is not started', async () => {

@@ -12,6 +12,10 @@ import { answersHttp, createServer, localHttp, type Server, type ServerOptions }
 
 export interface CoreOptions extends ServerOptions {
   readonly databaseUrl: string;
+  /** The ledger's databases beside that one, by their ids; none where it is the only one. */
+  readonly furtherDatabases?: ReadonlyMap<number, string>;
+  /** Which of them this process commits to; 1 is `databaseUrl`. */
+  readonly databaseId?: number;
   /** Empty: no broker, events wait in the ledger. */
   readonly kafkaBrokers: readonly string[];
   /** `null`: no cache between processes. */
@@ -19,6 +23,10 @@ export interface CoreOptions extends ServerOptions {
   /** `kid:base64url` each; any of them is accepted. */
   readonly signingKeys: readonly string[];
   readonly adminToken: string;
+  /** As `signingKeys`, for the codes of gift cards; none: it issues no codes. */
+  readonly giftcardCodeKeys?: readonly string[];
+  /** As `signingKeys`, of 32 bytes, for customers' contact details; none: it keeps no customers. */
+  readonly customerKeys?: readonly string[];
   /** What the process inherits besides the contract (PATH, proxies, …). */
   readonly environment: NodeJS.ProcessEnv;
   /** Of several processes each has one of its own; its log and pid file are called after it. */
@@ -39,10 +47,14 @@ export function coreEnvironment(options: CoreOptions): NodeJS.ProcessEnv {
     CORE_HOST: localHost,
     CORE_PORT: String(options.port),
     DATABASE_URL: options.databaseUrl,
+    LEDGER_DATABASES: [...(options.furtherDatabases ?? [])].map(([id, url]) => `${id}=${url}`).join(','),
+    LEDGER_DATABASE_ID: String(options.databaseId ?? 1),
     KAFKA_BROKERS: options.kafkaBrokers.join(','),
     REDIS_URL: options.redisUrl ?? '',
     EDGE_SIGNING_KEYS: options.signingKeys.join(','),
     ADMIN_TOKEN: options.adminToken,
+    GIFTCARD_CODE_KEYS: (options.giftcardCodeKeys ?? []).join(','),
+    CUSTOMER_KEYS: (options.customerKeys ?? []).join(','),
     WRITER_ID: String(options.writerId ?? 1),
     ROLES: (options.roles ?? ['api', 'relay']).join(','),
     LOG_LEVEL: options.logLevel ?? 'info',

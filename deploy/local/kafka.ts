@@ -24,6 +24,8 @@ export interface KafkaOptions extends Partial<Pick<ServerOptions, 'runDir' | 'lo
   readonly dataDir: string;
   /** Where clients connect. */
   readonly port: number;
+  /** Where clients are told to connect, when that is not `port`: a proxy's, on the same host. */
+  readonly advertisedPort?: number;
   /** Where the broker talks to its controller (itself); `port + 1` when absent. */
   readonly controllerPort?: number;
   /** Where the jars are kept; the checkout's `.local/cache` when absent. */
@@ -79,7 +81,7 @@ export function kafkaServer(options: KafkaOptions): KafkaServer {
     async prepare() {
       runtime ??= await kafkaRuntime({ ...options, cacheDir, logDir });
       mkdirSync(options.dataDir, { recursive: true });
-      writeFileAtomic(propertiesFile, properties(options.dataDir, options.port, controllerPort));
+      writeFileAtomic(propertiesFile, properties(options, controllerPort));
       await formatOnce(runtime, options, propertiesFile, join(logDir, 'kafka-format.log'));
       return { command: runtime.java, args: javaArgs(runtime, 'kafka.Kafka', propertiesFile), cwd: options.dataDir };
     },
@@ -123,7 +125,7 @@ async function formatOnce(
   throw new StartError(`Kafka's folder ${options.dataDir} could not be formatted (${why}).`);
 }
 
-function properties(dataDir: string, port: number, controllerPort: number): string {
+function properties({ dataDir, port, advertisedPort = port }: KafkaOptions, controllerPort: number): string {
   const one = ['offsets.topic', 'transaction.state.log', 'share.coordinator.state.topic'];
   return [
     'process.roles=broker,controller',
@@ -131,7 +133,7 @@ function properties(dataDir: string, port: number, controllerPort: number): stri
     `controller.quorum.voters=1@${localHost}:${controllerPort}`,
     'controller.listener.names=CONTROLLER',
     `listeners=CLIENT://${localHost}:${port},CONTROLLER://${localHost}:${controllerPort}`,
-    `advertised.listeners=CLIENT://${localHost}:${port}`,
+    `advertised.listeners=CLIENT://${localHost}:${advertisedPort}`,
     'listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'inter.broker.listener.name=CLIENT',
     `log.dirs=${join(dataDir, 'log')}`,

@@ -22,6 +22,8 @@ export const limits = {
   coreStopMs: 25_000,
   /** Processes of core on one machine. */
   coresMax: 8,
+  /** Databases of the ledger on one machine, a Postgres each. */
+  databasesMax: 4,
   migrateMs: 120_000,
 
   /** After SIGKILL the kernel needs a moment, not a grace. */

@@ -10,7 +10,16 @@
  * - PG3 a cluster appears whole (initdb beside, then renamed): a killed initdb leaves nothing that looks like one.
  */
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import postgres from 'postgres';
@@ -28,6 +37,8 @@ export interface PostgresOptions extends Partial<Pick<ServerOptions, 'runDir' | 
   /** The cluster's folder; created when absent. As root it may stand elsewhere, see postgres-home.ts. */
   readonly dataDir: string;
   readonly port: number;
+  /** Of several servers each has one of its own; its log and pid file are called after it. */
+  readonly name?: string;
   readonly log?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -69,12 +80,13 @@ export function postgresServer(options: PostgresOptions): PostgresServer {
   const parent = dirname(options.dataDir);
   const runDir = options.runDir ?? join(parent, 'run');
   const logDir = options.logDir ?? join(parent, 'logs');
-  const toolLog = join(logDir, 'postgres-init.log');
+  const name = options.name ?? 'postgres';
+  const toolLog = join(logDir, `${name}-init.log`);
   let home: PostgresHome | null = null;
   let url: string | null = null;
 
   const server = createServer({
-    name: 'postgres',
+    name,
     title: 'Postgres',
     url() {
       if (url === null) throw new Error('the address of Postgres is known after its first start');
@@ -195,7 +207,10 @@ async function createCluster(home: PostgresHome, logFile: string, options: Postg
     if (outcome.kind === 'missing') throw new StartError('initdb is not in node_modules; run `npm ci`.');
     if (outcome.kind === 'failed')
       throw new StartError(`initdb failed (${outcome.exit}), see ${logFile}:\n${outcome.tail}`);
-    renameSync(secret, join(beside, passwordFile));
+    // Not renamed: temporary files may be on another file system.
+    const kept = join(beside, passwordFile);
+    copyFileSync(secret, kept);
+    if (home.user !== undefined) chownSync(kept, home.user.uid, home.user.gid);
     if (readdirSync(home.dataDir).length > 0) {
       throw new StartError(`${home.dataDir} holds files, but no Postgres cluster; choose another folder with --data.`);
     }

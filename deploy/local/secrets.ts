@@ -13,25 +13,42 @@ const secretsSchema = z.object({
   /** `k1:` and 32 bytes in base64url: with it the edge signs what it forwards. */
   signing_key: z.string().regex(/^[\w-]+:[\w-]{43}$/),
   admin_token: z.string().regex(/^lp_admin_[\w-]{43}$/),
+  /** As the signing key: with it core hashes the codes of gift cards. Without it no code in the data is known any more. */
+  giftcard_code_key: z.string().regex(/^[\w-]+:[\w-]{43}$/),
+  /** With it core wraps the keys of customers' contact details. Without it nobody's can be read any more. */
+  customer_key: z.string().regex(/^[\w-]+:[\w-]{43}$/),
 });
 export type Secrets = z.infer<typeof secretsSchema>;
 
-/** Reads the secrets of `dataDir`, or makes them. */
+const token = (): string => randomBytes(32).toString('base64url');
+
+/** Secrets that later releases have added: data of an earlier one has nothing under them yet. */
+const addedLater: Readonly<Record<'giftcard_code_key' | 'customer_key', () => string>> = {
+  giftcard_code_key: () => `k1:${token()}`,
+  customer_key: () => `k1:${token()}`,
+};
+
+/** Reads the secrets of `dataDir`, or makes them, all or those that its release did not know. */
 export function loadSecrets(dataDir: string): Secrets {
   const path = join(dataDir, 'secrets.json');
   const text = readFileIfAny(path);
-  if (text === null) {
-    const token = (): string => randomBytes(32).toString('base64url');
-    const made: Secrets = { signing_key: `k1:${token()}`, admin_token: `lp_admin_${token()}` };
-    writeFileAtomic(path, `${JSON.stringify(made, null, 2)}\n`, 0o600);
-    return made;
-  }
-  chmodSync(path, 0o600);
+  if (text !== null) chmodSync(path, 0o600);
   try {
-    return secretsSchema.parse(JSON.parse(text));
+    const known: unknown = text === null ? firstSecrets() : JSON.parse(text);
+    const added = Object.entries(addedLater).filter(([name]) => !Object.hasOwn(Object(known), name));
+    const secrets = secretsSchema.parse({
+      ...Object(known),
+      ...Object.fromEntries(added.map(([name, make]) => [name, make()])),
+    });
+    if (text === null || added.length > 0) writeFileAtomic(path, `${JSON.stringify(secrets, null, 2)}\n`, 0o600);
+    return secrets;
   } catch (error) {
     throw new StartError(`${path} does not hold the secrets it should; start with --fresh, or restore it.`, {
       cause: error,
     });
   }
+}
+
+function firstSecrets(): Omit<Secrets, keyof typeof addedLater> {
+  return { signing_key: `k1:${token()}`, admin_token: `lp_admin_${token()}` };
 }

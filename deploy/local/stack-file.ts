@@ -10,6 +10,8 @@ export interface StackFile {
   readonly edge_url: string;
   readonly core_url: string;
   readonly database_url: string;
+  /** Every database of the ledger; the first one is that of `database_url`. `pid` null: not ours, or not there. */
+  readonly databases: readonly { readonly id: number; readonly url: string; readonly pid: number | null }[];
   /** Comma-separated `host:port`; `null`: no Kafka. */
   readonly kafka_brokers: string | null;
   readonly redis_url: string | null;
@@ -24,7 +26,12 @@ export interface StackFile {
   /** `null`: not ours, or not there. */
   readonly pids: Readonly<Record<'core' | 'edge' | 'postgres' | 'kafka' | 'valkey', number | null>>;
   /** The processes of core, by writer id: the one of `pids`, or the several behind `core_url`. */
-  readonly cores: readonly { readonly writer_id: number; readonly url: string; readonly pid: number | null }[];
+  readonly cores: readonly {
+    readonly writer_id: number;
+    readonly database_id: number;
+    readonly url: string;
+    readonly pid: number | null;
+  }[];
 }
 
 export function stackFilePath(dataDir: string): string {

@@ -6,7 +6,7 @@
  */
 import { join } from 'node:path';
 import { type Balancer, createBalancer } from './balancer.ts';
-import { corePorts, type StackConfig } from './config.ts';
+import { corePorts, databaseOfCore, postgresName, postgresPorts, type StackConfig } from './config.ts';
 import { type CoreOptions, coreServer, migrate } from './core.ts';
 import { edgeObjects, edgeServer } from './edge.ts';
 import { AbsentError, messageOf } from './errors.ts';
@@ -20,11 +20,13 @@ import type { StackFile } from './stack-file.ts';
 import { type Supervision, supervise } from './supervisor.ts';
 import { valkeyServer } from './valkey.ts';
 
-/** Of several processes of core each is a part. */
-type PartName = keyof StackFile['pids'] | `core-${number}`;
+/** Of several processes of core, and of several databases, each is a part. */
+type PartName = keyof StackFile['pids'] | `core-${number}` | `postgres-${number}`;
 
 export interface StackParts {
   readonly databaseUrl: string;
+  /** The ledger's other databases, by their ids. */
+  readonly furtherDatabases: ReadonlyMap<number, string>;
   /** `null`: no Kafka. */
   readonly kafkaBrokers: readonly string[] | null;
   readonly redisUrl: string | null;
@@ -37,6 +39,7 @@ export interface Stack {
   start(): Promise<StackParts>;
   pids(): StackFile['pids'];
   cores(): StackFile['cores'];
+  databases(parts: Pick<StackParts, 'databaseUrl' | 'furtherDatabases'>): StackFile['databases'];
   /** Ends every part in order; bounded. */
   stop(): Promise<void>;
 }
@@ -76,15 +79,21 @@ export function createStack(options: StackOptions): Stack {
 
   const shared = { runDir: config.runDir, logDir: config.logDir, cacheDir: config.cacheDir, signal };
 
-  async function postgres(): Promise<string> {
-    const task = progress.task('Postgres');
+  async function postgres(): Promise<Pick<StackParts, 'databaseUrl' | 'furtherDatabases'>> {
     if (config.databaseUrl !== null) {
-      task.done('the one of DATABASE_URL');
-      return config.databaseUrl;
+      progress.task('Postgres').done('the one of DATABASE_URL');
+      return { databaseUrl: config.databaseUrl, furtherDatabases: new Map() };
     }
-    const dataDir = join(config.dataDir, 'postgres');
-    const port = config.ports.postgres;
-    return (await up('postgres', task, postgresServer({ ...shared, dataDir, port, log: task.note }))).url;
+    const urls: string[] = [];
+    // One after the other: the first one may have to make the program and its user ready for all.
+    for (const [index, port] of postgresPorts(config).entries()) {
+      const name = postgresName(index);
+      const task = progress.task(index === 0 ? 'Postgres' : `Postgres ${index + 1}`);
+      const options = { ...shared, name, dataDir: join(config.dataDir, name), port, log: task.note };
+      urls.push((await up(name, task, postgresServer(options))).url);
+    }
+    const [databaseUrl = '', ...further] = urls;
+    return { databaseUrl, furtherDatabases: new Map(further.map((url, index) => [index + 2, url])) };
   }
 
   async function kafka(): Promise<readonly string[] | null> {
@@ -109,7 +118,7 @@ export function createStack(options: StackOptions): Stack {
   }
 
   async function core(
-    databaseUrl: string,
+    { databaseUrl, furtherDatabases }: Pick<StackParts, 'databaseUrl' | 'furtherDatabases'>,
     kafkaBrokers: readonly string[] | null,
     redisUrl: string | null,
   ): Promise<string> {
@@ -118,15 +127,18 @@ export function createStack(options: StackOptions): Stack {
       ...shared,
       port: config.ports.core,
       databaseUrl,
+      furtherDatabases,
       kafkaBrokers: kafkaBrokers ?? [],
       redisUrl,
       signingKeys: [options.secrets.signing_key],
       adminToken: options.secrets.admin_token,
+      giftcardCodeKeys: [options.secrets.giftcard_code_key],
+      customerKeys: [options.secrets.customer_key],
       environment: config.environment,
       logLevel: config.logLevel,
       log: task.note,
     };
-    task.note('migrating the database');
+    task.note(config.databaseCount === 1 ? 'migrating the database' : 'migrating the databases');
     await migrate(coreOptions);
     if (config.coreCount === 1) return (await up('core', task, coreServer(coreOptions))).url;
     balancer = createBalancer(config.ports.core, corePorts(config));
@@ -135,7 +147,8 @@ export function createStack(options: StackOptions): Stack {
     await allOrFirstError(
       corePorts(config).map((port, index) => {
         const name = coreName(index);
-        const part = coreServer({ ...coreOptions, name, port, writerId: index + 1 });
+        const writerId = index + 1;
+        const part = coreServer({ ...coreOptions, name, port, writerId, databaseId: databaseOfCore(config, writerId) });
         return up(name, progress.task(name), part);
       }),
     );
@@ -158,9 +171,9 @@ export function createStack(options: StackOptions): Stack {
   return {
     async start() {
       await requireFreePorts(portsOf(config));
-      const [databaseUrl, kafkaBrokers, redisUrl] = await allOrFirstError([postgres(), kafka(), valkey()] as const);
-      const coreUrl = await core(databaseUrl, kafkaBrokers, redisUrl);
-      return { databaseUrl, kafkaBrokers, redisUrl, coreUrl, edgeUrl: await edge() };
+      const [databases, kafkaBrokers, redisUrl] = await allOrFirstError([postgres(), kafka(), valkey()] as const);
+      const coreUrl = await core(databases, kafkaBrokers, redisUrl);
+      return { ...databases, kafkaBrokers, redisUrl, coreUrl, edgeUrl: await edge() };
     },
     pids() {
       const pid = (name: PartName): number | null => servers.get(name)?.pid ?? null;
@@ -175,7 +188,13 @@ export function createStack(options: StackOptions): Stack {
     cores() {
       return corePorts(config).map((port, index) => {
         const name = config.coreCount === 1 ? 'core' : coreName(index);
-        return { writer_id: index + 1, url: localHttp(port), pid: servers.get(name)?.pid ?? null };
+        const database_id = databaseOfCore(config, index + 1);
+        return { writer_id: index + 1, database_id, url: localHttp(port), pid: servers.get(name)?.pid ?? null };
+      });
+    },
+    databases({ databaseUrl, furtherDatabases }) {
+      return [databaseUrl, ...furtherDatabases.values()].map((url, index) => {
+        return { id: index + 1, url, pid: servers.get(postgresName(index))?.pid ?? null };
       });
     },
     async stop() {
@@ -184,7 +203,8 @@ export function createStack(options: StackOptions): Stack {
       };
       const errors: unknown[] = [];
       const cores: readonly PartName[] = ['core', ...corePorts(config).map((_, index) => coreName(index))];
-      const order: readonly (readonly PartName[])[] = [['edge'], cores, ['kafka', 'valkey', 'postgres']];
+      const databases = postgresPorts(config).map((_, index) => postgresName(index));
+      const order: readonly (readonly PartName[])[] = [['edge'], cores, ['kafka', 'valkey', ...databases]];
       for (const names of order) {
         for (const outcome of await Promise.allSettled(names.map(end))) {
           if (outcome.status === 'rejected') errors.push(outcome.reason);
@@ -215,7 +235,9 @@ function portsOf(config: StackConfig): PortUse[] {
   if (config.coreCount > 1) {
     for (const port of corePorts(config)) uses.push({ port, wantedBy: 'a process of core', flag: '--core-port' });
   }
-  if (config.databaseUrl === null) uses.push({ port: ports.postgres, wantedBy: 'Postgres', flag: '--postgres-port' });
+  if (config.databaseUrl === null) {
+    for (const port of postgresPorts(config)) uses.push({ port, wantedBy: 'Postgres', flag: '--postgres-port' });
+  }
   if (config.kafkaBrokers === null && config.kafka) {
     uses.push({ port: ports.kafka, wantedBy: 'Kafka', flag: '--kafka-port' });
     uses.push({ port: ports.kafkaController, wantedBy: "Kafka's controller", flag: '--kafka-port' });

@@ -143,6 +143,7 @@ function stackFile(secrets: Secrets, parts: StackParts, tenant: DemoTenant | nul
     edge_url: parts.edgeUrl,
     core_url: parts.coreUrl,
     database_url: parts.databaseUrl,
+    databases: stack.databases(parts),
     kafka_brokers: parts.kafkaBrokers?.join(',') ?? null,
     redis_url: parts.redisUrl,
     api_key: tenant?.apiKey ?? null,

@@ -22,7 +22,7 @@ export function summary(options: SummaryOptions): string {
   const where: [string, string][] = [
     ['edge', `${parts.edgeUrl}  the public API, on workerd`],
     ['core', `${parts.coreUrl}  signed requests only; /metrics, /readyz`],
-    ['Postgres', withoutPassword(parts.databaseUrl)],
+    ['Postgres', [parts.databaseUrl, ...parts.furtherDatabases.values()].map(withoutPassword).join('  ')],
     ['Kafka', parts.kafkaBrokers?.join(',') ?? 'not here: events wait in the ledger'],
     [
       'Valkey',

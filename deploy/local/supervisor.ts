@@ -12,6 +12,8 @@ export interface SupervisorOptions {
   readonly log: (line: string) => void;
   /** After a successful restart: the pid has changed. */
   readonly onRestart?: () => void;
+  /** Before the attempt of this number, from 0, to start it again; see {@link restartDelayMs} when absent. */
+  readonly delayMs?: (attempt: number) => number;
 }
 
 export interface Supervision {
@@ -43,7 +45,7 @@ async function watch(server: Server, options: SupervisorOptions, ending: AbortSi
     if (performance.now() - startedMs > limits.restartForgiveMs) attempt = 0;
     let why = `ended unexpectedly (${describeExit(exit)})`;
     for (;;) {
-      const waitMs = restartDelayMs(attempt++);
+      const waitMs = (options.delayMs ?? restartDelayMs)(attempt++);
       options.log(`${server.name} ${why}; starting it again in ${waitMs / 1_000} s`);
       if (!(await pause(waitMs, ending))) return;
       try {

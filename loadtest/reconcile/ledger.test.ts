@@ -13,6 +13,10 @@ const wallet = '01900000-0000-7000-8000-00000000000a';
 const program = '01900000-0000-7000-8000-0000000000ff';
 const atMs = 1_790_000_000_123;
 
+const schemas = ['003.do.ledger', '006.do.ledger-kinds', '012.do.open-transfers'].map((migration) =>
+  readFileSync(new URL(`../../core/migrations/${migration}.sql`, import.meta.url), 'utf8'),
+);
+
 let dir: string;
 let server: PostgresServer;
 let sql: postgres.Sql;
@@ -22,10 +26,7 @@ before(async () => {
   const [port = 0] = await freePorts(1);
   server = await startPostgres({ dataDir: join(dir, 'postgres'), port });
   sql = postgres(server.url, { max: 1, onnotice: () => undefined });
-  for (const migration of ['003.do.ledger', '006.do.ledger-kinds', '012.do.open-transfers']) {
-    const schema = new URL(`../../core/migrations/${migration}.sql`, import.meta.url);
-    await sql.unsafe(readFileSync(schema, 'utf8'));
-  }
+  for (const schema of schemas) await sql.unsafe(schema);
 });
 
 after(async () => {
@@ -83,7 +84,7 @@ function recordText(): string {
 async function run(): Promise<Reconciliation> {
   const record = join(dir, 'record.ndjson');
   writeFileSync(record, recordText());
-  return await reconcile({ database_url: server.url, kafka_brokers: null }, [record], () => undefined);
+  return await reconcile({ databases: [{ url: server.url }], kafka_brokers: null }, [record], () => undefined);
 }
 
 function firstWords({ results }: Reconciliation): string {
@@ -112,6 +113,36 @@ test('a transfer that is on its way reconciles, and is told', async () => {
   assert.equal(isClean, true);
   const transit = results.find(({ name }) => name.startsWith('I1 open transfers'));
   assert.deepEqual([transit?.looked, transit?.note], [1, '1 transfers are on their way']);
+});
+
+test('a transfer from one database to another reconciles, and without its other half it does not', async () => {
+  await fill();
+  await sql.unsafe(departure + opened);
+  await sql`create database other`;
+  const other = new URL(server.url);
+  other.pathname = '/other';
+  const second = postgres(other.href, { max: 1, onnotice: () => undefined });
+  try {
+    for (const schema of schemas) await second.unsafe(schema);
+    const both = async () => {
+      const databases = [{ url: server.url }, { url: other.href }];
+      return reconcile({ databases, kafka_brokers: null }, [], () => undefined);
+    };
+    assert.equal((await both()).isClean, true, 'it is on its way');
+    await second.unsafe(`insert into transactions (account_id, version, seq, amount, balance_delta, balance_after, held_after,
+        occurred_at, contra_account_id, program_id, correlation_id, kind, request_hash, idempotency_key)
+      values ('${program}', 1, ${seqOf({ writerId: 2, batch: 1, place: 0 })}, 10, 10, 10, 0, now(),
+        '${programAccount(program as ProgramId, 'transit')}', '${program}', '${program}', 'transfer_in', '',
+        'transfer ${wallet} other.1')`);
+    const arrived = await both();
+    assert.equal(arrived.isClean, true, firstWords(arrived));
+    await sql`truncate open_transfers`;
+    assert.equal((await both()).isClean, true, 'it is closed');
+    await second`truncate transactions`;
+    assert.match(firstWords(await both()), /^10 are in transit .* its 0 open transfers are 0/);
+  } finally {
+    await second.end();
+  }
 });
 
 const plants = [

@@ -25,6 +25,8 @@ const main = fileURLToPath(new URL('../../main.ts', import.meta.url));
 const TRIES_MAX = 400;
 const PAUSE_MS = 25;
 const CALL_MS = 4_000;
+/** A machine that is busy with other things takes half a minute to start a process. */
+const READY_MS = 90_000;
 
 export interface Member {
   readonly writerId: number;
@@ -54,7 +56,7 @@ export class Fleet {
     this.#ports.set(writerId, port);
     const member = this.#spawn(writerId, port, env);
     const isReady = async () => (await member.client.get('/readyz').catch(() => null))?.status === 200;
-    await eventually(`core ${writerId} is ready`, isReady).catch((cause) => {
+    await eventually(`core ${writerId} is ready`, isReady, READY_MS).catch((cause) => {
       throw new Error(`it said:\n${member.output()}`, { cause });
     });
     this.live.set(writerId, member);

@@ -11,7 +11,7 @@ All findings are reported at once, each with what to do.
 {{- end -}}
 
 {{- if not $core.existingSecret -}}
-{{- $findings = append $findings "core.existingSecret is empty: name a Secret of this namespace with the keys DATABASE_URL, EDGE_SIGNING_KEYS and ADMIN_TOKEN (and REDIS_URL where there is one). The chart makes no Secret, so that none stands in a values file." -}}
+{{- $findings = append $findings "core.existingSecret is empty: name a Secret of this namespace with the keys DATABASE_URL, EDGE_SIGNING_KEYS and ADMIN_TOKEN (REDIS_URL where there is one, GIFTCARD_CODE_KEYS where gift cards are issued, CUSTOMER_KEYS where customers are kept). The chart makes no Secret, so that none stands in a values file." -}}
 {{- end -}}
 
 {{- if and (has "relay" $core.roles) (not $core.kafkaBrokers) -}}
