@@ -4,8 +4,10 @@ export { type Allotment, allot, foreverMs, purchasesCounter } from './account/co
 export { apply, decide, InvariantViolation, openedAccount } from './account/domain.ts';
 export { isCommandKind } from './account/guards.ts';
 export { accountLimits } from './account/limits.ts';
+export { expiryDay } from './account/lots.ts';
 export type * from './account/model.ts';
 export { restore } from './account/restore.ts';
+export { spendableOf } from './account/state.ts';
 export * from './ports.ts';
 export type { LaneCounters, LaneState } from './runtime/lane.ts';
 export { checkRuntimeLimits, type RuntimeLimits, runtimeLimits } from './runtime/limits.ts';

@@ -90,6 +90,7 @@ describe('the hash chain', () => {
 
   it('a detail is one text, whatever the order of its members', () => {
     const detail: PostingDetail = {
+      cleared: true,
       due: true,
       partner: facts.accountId,
       reason: 'a "why"',
@@ -106,7 +107,7 @@ describe('the hash chain', () => {
     };
     const text =
       '{"lots":[[1,1],[2,-2]],"hold":2,"hold_expires_ms":3,"released":4,"captured":[[5,5]],"reverses":6,"owed":7,' +
-      `"reason":"a \\"why\\"","partner":"${facts.accountId}","due":true}`;
+      `"reason":"a \\"why\\"","partner":"${facts.accountId}","due":true,"cleared":true}`;
     assert.equal(detailText(detail), text);
     assert.equal(detailText(JSON.parse(text)), text);
     assert.equal(detailText(null), null);

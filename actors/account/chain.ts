@@ -42,6 +42,7 @@ export function detailText(detail: PostingDetail | null): string | null {
   if (detail.returns !== undefined) members.push(`"returns":${detail.returns}`);
   if (detail.rules !== undefined) members.push(`"rules":"${detail.rules}"`);
   if (detail.counters !== undefined) members.push(`"counters":${JSON.stringify(detail.counters)}`);
+  if (detail.cleared !== undefined) members.push('"cleared":true');
   return `{${members.join()}}`;
 }
 

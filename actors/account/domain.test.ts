@@ -8,6 +8,8 @@ import {
   adjust,
   burn,
   capture,
+  clear,
+  decline,
   describeRows,
   earn,
   freeze,
@@ -24,6 +26,7 @@ import {
   type Row,
   recover,
   redeem,
+  refund,
   release,
   reverse,
   rulesId,
@@ -45,6 +48,8 @@ const counted = (purchases: number, ...grown: readonly (readonly [string, number
   const counters = grown.map(([name, day, by]) => [name, (day + 1) * 86_400_000, by]);
   return `"rules":"${rulesId}","counters":${JSON.stringify([...counters, ['purchases', foreverMs, purchases]])}`;
 };
+/** 9 below zero. */
+const overdrawn = [earn(9), burn(9), reverse(1, null, negative(9))];
 const fullOfCounters = [
   purchase(Array.from({ length: accountLimits.countersMax - 1 }, (_, index) => grant(1, [`${index}/day`, 0, 2]))),
 ];
@@ -206,10 +211,62 @@ const cases: Readonly<
     ['frozen comes before the balance', [freeze], burn(1), 'account_frozen'],
   ],
   load: [
+    ['has a reason where nobody paid', [], refund(3), '3 → 3/0 issued {"reason":"why"}'],
     ['never expires', [earn(1, 1)], load(7), '7 → 8/0 1:1 issued'],
     ['pays no debt', [earn(9), burn(9), reverse(1, null, recover)], load(4), '4 → 4/0 owes 9 issued'],
     ['does not pass the limit', toTheLimit(7), load(8), 'balance_limit_exceeded'],
     ['not into a frozen account', [...toTheLimit(0), freeze], load(1), 'account_frozen'],
+  ],
+  clear: [
+    ['spends all', [load(5)], clear('redeem'), '-5 → 0/0 redeemed {"cleared":true}'],
+    ['spends what can be spent', [earn(5, 3), load(2), 4], clear('redeem'), '-2 → 5/0 3:5 redeemed {"cleared":true}'],
+    ['leaves the holds', [load(5), hold(3)], clear('redeem'), '-2 → 3/3 redeemed {"cleared":true}'],
+    ['spends nothing where there is nothing', [load(3), hold(3)], clear('redeem'), 'insufficient_funds'],
+    ['spends nothing below zero', [...overdrawn], clear('adjust'), 'insufficient_funds'],
+    ['spends nothing of a frozen account', [load(5), freeze], clear('redeem'), 'account_frozen'],
+    ['frozen comes before nothing', [freeze], clear('redeem'), 'account_frozen'],
+    [
+      'adjusts, frozen or not',
+      [load(5), freeze],
+      clear('adjust'),
+      '-5 → 0/0 frozen adjusted {"reason":"why","cleared":true}',
+    ],
+    [
+      'expires what is due, too, and what never would',
+      [earn(5, 3), load(2), 4],
+      clear('expire'),
+      '-7 → 0/0 expired {"lots":[[3,-5]],"due":true,"cleared":true}',
+    ],
+    [
+      'expires, frozen or not',
+      [load(5), freeze],
+      clear('expire'),
+      '-5 → 0/0 frozen expired {"due":true,"cleared":true}',
+    ],
+    [
+      'leaves for another account',
+      [earn(5, 3), load(2)],
+      clear('transfer_out'),
+      `-7 → 0/0 transit {"lots":[[3,-5]],${to},"across":true,"cleared":true}`,
+    ],
+    ['does not leave a frozen account', [load(2), freeze], clear('transfer_out'), 'account_frozen'],
+    [
+      'does where that is said',
+      [load(2), freeze],
+      clear('transfer_out', true),
+      `-2 → 0/0 frozen transit {${to},"across":true,"cleared":true}`,
+    ],
+    [
+      'as much as one posting may move',
+      [load(most), load(7)],
+      clear('expire'),
+      `${-most} → 7/0 expired {"due":true,"cleared":true}`,
+    ],
+  ],
+  decline: [
+    ['says which state it is', [load(5)], decline('giftcard_pending'), 'giftcard_pending'],
+    ['of an account that has nothing', [], decline('giftcard_expired'), 'giftcard_expired'],
+    ['of a frozen one', [freeze], decline('giftcard_deactivated'), 'giftcard_deactivated'],
   ],
   redeem: [
     ['takes what expires first', [load(5), earn(5, 9)], redeem(7), '-7 → 3/0 redeemed {"lots":[[9,-5]]}'],

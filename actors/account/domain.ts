@@ -93,6 +93,8 @@ function assertShape(state: AccountState, command: Command): void {
     case 'transfer_out':
       assertAmount(command.amount);
       break;
+    case 'clear':
+    case 'decline':
     case 'release':
     case 'freeze':
     case 'unfreeze':

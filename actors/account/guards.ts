@@ -8,7 +8,7 @@ import { accountLimits } from './limits.ts';
 import { dueLots } from './lots.ts';
 import type { AccountState, Command, CommandKind, CommandOf, RefusalCode } from './model.ts';
 import { cameIn, contraOfReversal, isReversalShort, reversalAmount, reversibleRest } from './reversal.ts';
-import { holdOf, reversedOf, spendableOf } from './state.ts';
+import { clearable, holdOf, reversedOf, spendableOf } from './state.ts';
 
 type Guard<Asked> = (state: AccountState, command: Asked, atMs: number) => boolean;
 type Guards = { readonly [Kind in CommandKind]: Readonly<Partial<Record<RefusalCode, Guard<CommandOf<Kind>>>>> };
@@ -52,7 +52,7 @@ const guards: Guards = {
     insufficient_funds: isShort,
   },
   capture: {
-    account_frozen: isFrozen,
+    account_frozen: (state, command) => state.frozen && command.promised !== true,
     hold_closed: (state, command, atMs) => (holdOf(state, command.hold)?.expiresAtMs ?? 0) <= atMs,
     capture_exceeds_hold: (state, command) => (command.amount ?? 0) > (holdOf(state, command.hold)?.amount ?? 0),
   },
@@ -87,6 +87,16 @@ const guards: Guards = {
   },
   unfreeze: {
     account_not_frozen: (state) => !state.frozen,
+  },
+  clear: {
+    account_frozen: (state, { as }) =>
+      state.frozen && (as.kind === 'redeem' || (as.kind === 'transfer_out' && !as.evenFrozen)),
+    insufficient_funds: (state, command, atMs) => clearable(state, command, atMs) < limits.amountMin,
+  },
+  decline: {
+    giftcard_deactivated: (_state, { code }) => code === 'giftcard_deactivated',
+    giftcard_expired: (_state, { code }) => code === 'giftcard_expired',
+    giftcard_pending: (_state, { code }) => code === 'giftcard_pending',
   },
   due: {
     nothing_due: (state, _command, atMs) =>

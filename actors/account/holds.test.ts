@@ -23,6 +23,8 @@ import {
 
 const most = limits.amountMax;
 
+const promised = (version: number): Command => ({ ...capture(version, null), promised: true }) as Command;
+
 function holdsUpTo(count: number): Step[] {
   return [earn(2 * count), ...Array.from({ length: count }, () => hold(1))];
 }
@@ -85,6 +87,13 @@ const cases: Readonly<Partial<Record<CommandKind, readonly Row[]>>> = {
     ['not what was no hold', [earn(9), hold(4)], capture(1, 1), 'hold_closed'],
     ['closed comes before the amount', [earn(9), hold(4), 1], capture(2, 5), 'hold_closed'],
     ['not of a frozen account', [earn(9), hold(4), freeze, 1], capture(2, 5), 'account_frozen'],
+    [
+      'what was promised also of a frozen one',
+      [earn(9), hold(4), freeze],
+      promised(2),
+      '-4 → 5/0 frozen redeemed {"hold":2}',
+    ],
+    ['nothing promised when it is expired', [earn(9), hold(4), freeze, 1], promised(2), 'hold_closed'],
   ],
   release: [
     ['gives all back', [earn(5), hold(4)], release(2), '0 → 5/0 redeemed {"hold":2}'],

@@ -109,7 +109,20 @@ export interface Original {
   readonly detail: PostingDetail | null;
 }
 
-interface Asked<Kind extends TransactionKind | 'due' | 'return' | 'purchase'> {
+/**
+ * As what `clear` takes all that is there: spent by its owner; its time is over; somebody decided so; or moved to another account
+ * in a transfer of two steps, which a frozen account takes part in only where it says so.
+ */
+export type Clearing =
+  | { readonly kind: 'redeem' }
+  | { readonly kind: 'expire' }
+  | { readonly kind: 'adjust'; readonly reason: string }
+  | { readonly kind: 'transfer_out'; readonly partner: AccountId; readonly evenFrozen: boolean };
+
+/** What its owner knows of an account, and the account does not: a gift card's state. */
+export type DeclineCode = 'giftcard_pending' | 'giftcard_expired' | 'giftcard_deactivated';
+
+interface Asked<Kind extends TransactionKind | 'due' | 'return' | 'purchase' | 'clear' | 'decline'> {
   readonly kind: Kind;
   readonly programId: ProgramId;
 }
@@ -121,7 +134,8 @@ interface Moving<Kind extends TransactionKind> extends Asked<Kind> {
 /**
  * What can be asked of an account, one member per kind; `due` posts what time has made due: a release or an expiry; `return`
  * posts a reversal: what a transfer across lanes took out, and the other account refused, comes back; `purchase` posts an
- * earn: what earn rules give for it and their caps leave.
+ * earn: what earn rules give for it and their caps leave; `clear` posts what it says, of all that is available; `decline` posts
+ * nothing: it is refused under the key of what was asked, so that this is remembered like any other refusal.
  */
 export type Command =
   | (Moving<'earn'> & { readonly expiry: ExpiryRule | null })
@@ -134,7 +148,10 @@ export type Command =
       readonly later: readonly Grant[];
     })
   | Moving<'burn'>
-  | Moving<'load'>
+  | (Moving<'load'> & {
+      /** Of one that nobody paid for: a refund of what was spent elsewhere. */
+      readonly reason?: string;
+    })
   | Moving<'redeem'>
   | (Moving<'adjust'> & {
       readonly direction: 'in' | 'out';
@@ -149,6 +166,11 @@ export type Command =
       readonly amount: number | null;
       /** What is left afterwards is released by the same posting. */
       readonly final: boolean;
+      /**
+       * A payment of several sources was decided on this hold: a freeze that came after it, which stops what is new, does not
+       * stop it.
+       */
+      readonly promised?: true;
     })
   | (Asked<'release'> & { readonly hold: number })
   | (Asked<'reverse'> & {
@@ -174,6 +196,13 @@ export type Command =
     })
   | (Asked<'freeze'> & { readonly reason: string })
   | (Asked<'unfreeze'> & { readonly reason: string })
+  | (Asked<'clear'> & { readonly as: Clearing })
+  | (Asked<'decline'> & {
+      readonly of: TransactionKind;
+      /** 0: the request left it open. */
+      readonly amount: number;
+      readonly code: DeclineCode;
+    })
   | Asked<'due'>;
 
 export type CommandKind = Command['kind'];
@@ -193,7 +222,8 @@ export type RefusalCode =
   | 'reversals_limit_exceeded'
   | 'nothing_due'
   | 'nothing_earned'
-  | 'counters_limit_exceeded';
+  | 'counters_limit_exceeded'
+  | DeclineCode;
 
 /**
  * What a posting did beyond its amount; only members that say something are there, in this order. It is kept as the
@@ -227,6 +257,8 @@ export interface PostingDetail {
   readonly rules?: string;
   /** Of an earn for a purchase: by how much counters grew. */
   readonly counters?: readonly Counter[];
+  /** It took all that was available. */
+  readonly cleared?: true;
 }
 
 /** The ledger row's part that the machine decides. */

@@ -4,7 +4,7 @@
  */
 import { limits, type ProgramAccountRole, type TransactionId } from '@local-plus/contracts';
 import { allot, grantsOf } from './counters.ts';
-import { assert } from './invariant.ts';
+import { assert, InvariantViolation } from './invariant.ts';
 import { between, dueLots, expiryDay, firstOf, liveLots, lotDueAtMs, negated, noLots, sumOf } from './lots.ts';
 import type {
   AccountState,
@@ -18,7 +18,7 @@ import type {
   TransactionKind,
 } from './model.ts';
 import { cameIn, contraOfReversal, givenBack, reversalAmount, takenBack } from './reversal.ts';
-import { availableOf, holdOf } from './state.ts';
+import { availableOf, clearable, holdOf } from './state.ts';
 
 export interface Movement {
   readonly kind: TransactionKind;
@@ -44,7 +44,8 @@ const plans: { readonly [Kind in CommandKind]: Plan<CommandOf<Kind>> } = {
     return { ...planned, detail: { ...planned.detail, rules: command.rules, counters: changes } };
   },
   burn: (state, { amount }, atMs) => moved('burn', amount, -amount, 'redeemed', spent(state, amount, atMs)),
-  load: (_state, { amount }) => moved('load', amount, amount, 'issued', null),
+  load: (_state, { amount, reason }) =>
+    moved('load', amount, amount, 'issued', reason === undefined ? null : { reason }),
   redeem: (state, { amount }, atMs) => moved('redeem', amount, -amount, 'redeemed', spent(state, amount, atMs)),
   adjust: (state, { amount, direction, reason, expiry }, atMs) =>
     direction === 'in'
@@ -69,6 +70,10 @@ const plans: { readonly [Kind in CommandKind]: Plan<CommandOf<Kind>> } = {
     moved('transfer_in', amount, amount, 'transit', { ...lotsDetail(beyondDeficit(state, lots ?? noLots)), partner }),
   freeze: (_state, { reason }) => moved('freeze', 0, 0, 'adjusted', { reason }),
   unfreeze: (_state, { reason }) => moved('unfreeze', 0, 0, 'adjusted', { reason }),
+  clear: planClear,
+  decline: () => {
+    throw new InvariantViolation('what is declined is refused');
+  },
   due: planDue,
 };
 
@@ -133,6 +138,27 @@ function planReturn(state: AccountState, { original }: CommandOf<'return'>): Pla
   const lots = beyondDeficit(state, negated(original.detail?.lots ?? noLots));
   const detail: PostingDetail = { ...lotsDetail(lots), returns: version };
   return { ...moved('reverse', amount, amount, 'transit', detail), reversalOf: original.transactionId };
+}
+
+/** What is beyond the bound of one posting stays, for the next one. */
+function planClear(state: AccountState, command: CommandOf<'clear'>, atMs: number): Planned {
+  const { as } = command;
+  const amount = Math.min(clearable(state, command, atMs), limits.amountMax);
+  const isExpiry = as.kind === 'expire';
+  const lots = isExpiry ? lotsDetail(negated(firstOf(state.lots, amount))) : spent(state, amount, atMs);
+  const detail = { ...lots, cleared: true } as const;
+  switch (as.kind) {
+    case 'redeem':
+      return moved('redeem', amount, -amount, 'redeemed', detail);
+    case 'adjust':
+      return moved('adjust', amount, -amount, 'adjusted', { ...detail, reason: as.reason });
+    case 'transfer_out': {
+      const { partner } = as;
+      return moved('transfer_out', amount, -amount, 'transit', { ...detail, partner, across: true });
+    }
+    case 'expire':
+      return moved('expire', amount, -amount, 'expired', { ...detail, due: true });
+  }
 }
 
 /** Holds come first: what they give back may be due too. */

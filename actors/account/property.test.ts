@@ -22,6 +22,8 @@ import {
   adjust,
   burn,
   capture,
+  clear,
+  decline,
   due,
   earn,
   freeze,
@@ -34,6 +36,7 @@ import {
   purchase,
   recover,
   redeem,
+  refund,
   refuse,
   release,
   reverse,
@@ -54,6 +57,7 @@ const anyStep = fc.record({
     ...(['hold', 'hold', 'capture', 'capture', 'release', 'reverse', 'reverse', 'reverse', 'reverse'] as const),
     ...(['purchase', 'purchase', 'purchase'] as const),
     ...(['transfer across', 'transfer across', 'return', 'return'] as const),
+    ...(['clear', 'clear', 'decline', 'refund'] as const),
     ...(['transfer in', 'transfer out', 'due', 'due', 'freeze', 'unfreeze', 'unfreeze', 'unfreeze'] as const),
   ),
   amount: fc.integer({ min: 1, max: 12 }),
@@ -71,6 +75,8 @@ const anyStep = fc.record({
   hours: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 2, arbitrary: fc.integer({ min: -3, max: 40 }) }),
 });
 type AnyStep = typeof anyStep extends fc.Arbitrary<infer Value> ? Value : never;
+
+const clearings = ['redeem', 'expire', 'adjust', 'transfer_out'] as const;
 
 function commandOf(step: AnyStep, history: History): Command {
   const { amount, days } = step;
@@ -108,6 +114,12 @@ function commandOf(step: AnyStep, history: History): Command {
       return transferAcross(amount);
     case 'return':
       return aReturn(history);
+    case 'clear':
+      return clear(clearings[step.back % clearings.length] as 'redeem', step.final);
+    case 'decline':
+      return decline('giftcard_expired');
+    case 'refund':
+      return refund(amount);
     case 'due':
       return due;
     case 'freeze':
@@ -151,7 +163,7 @@ function lotsOf(step: AnyStep, history: History): Lot[] {
     });
 }
 
-const seen = new Set<TransactionKind | RefusalCode | 'return'>();
+const seen = new Set<TransactionKind | RefusalCode | 'return' | `clear as ${TransactionKind}`>();
 
 /** One command on both; they must agree on what comes of it, and on everything about the account after it. */
 function inStep(step: AnyStep, history: History, reference: ReferenceAccount): void {
@@ -163,6 +175,7 @@ function inStep(step: AnyStep, history: History, reference: ReferenceAccount): v
   assert.equal(decision.type === 'refuse' ? decision.code : 'posted', outcome);
   seen.add(decision.type === 'refuse' ? decision.code : decision.posting.kind);
   if (command.kind === 'return') seen.add('return');
+  if (command.kind === 'clear' && decision.type === 'post') seen.add(`clear as ${command.as.kind}`);
   if (decision.type === 'refuse') return;
 
   history.post(command);
@@ -270,6 +283,8 @@ describe('the account machine, any history', () => {
       'capture_exceeds_hold',
       'not_reversible',
     ] as const;
+    for (const kind of clearings) assert.ok(seen.has(`clear as ${kind}`), `clear as ${kind} came up`);
+    assert.ok(seen.has('giftcard_expired'), 'a decline came up');
     for (const outcome of [...kinds, ...others, ...refusals, 'reversal_exceeds_original', 'nothing_due'] as const) {
       assert.ok(seen.has(outcome), `${outcome} came up`);
     }

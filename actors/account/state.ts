@@ -1,7 +1,7 @@
 /** What follows from an account's state alone. */
 import { noCounters } from './counters.ts';
 import { dueLots, lotDueAtMs, noLots, sumOf } from './lots.ts';
-import type { AccountHead, AccountState, Hold, Lot, Reversal } from './model.ts';
+import type { AccountHead, AccountState, CommandOf, Hold, Lot, Reversal } from './model.ts';
 
 export const noHolds: readonly Hold[] = [];
 export const noReversals: readonly Reversal[] = [];
@@ -36,6 +36,11 @@ export function availableOf(state: AccountState): number {
 export function spendableOf(state: AccountState, atMs: number): number {
   if (state.lots.length === 0) return state.balance - state.held;
   return state.balance - state.held - sumOf(dueLots(state.lots, atMs));
+}
+
+/** What a `clear` takes, unless one posting is too small for it: what expires may be due already, all else has to be spendable. */
+export function clearable(state: AccountState, { as }: CommandOf<'clear'>, atMs: number): number {
+  return as.kind === 'expire' ? availableOf(state) : spendableOf(state, atMs);
 }
 
 /** An open hold, by its version. */

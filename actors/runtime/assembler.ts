@@ -226,10 +226,21 @@ function refusalOf(
   return { facts: pending.request.facts, kind, amount, code, balance, held, version, occurredAtMs, part };
 }
 
-function kindOf({ kind }: Command): RefusedRow['kind'] {
-  if (kind === 'due') return 'expire';
-  if (kind === 'purchase') return 'earn';
-  return kind === 'return' ? 'reverse' : kind;
+function kindOf(command: Command): RefusedRow['kind'] {
+  switch (command.kind) {
+    case 'due':
+      return 'expire';
+    case 'purchase':
+      return 'earn';
+    case 'return':
+      return 'reverse';
+    case 'clear':
+      return command.as.kind;
+    case 'decline':
+      return command.of;
+    default:
+      return command.kind;
+  }
 }
 
 function fallBack(pending: Pending): void {

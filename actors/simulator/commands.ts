@@ -1,6 +1,6 @@
 /** What clients want: an operation drawn at random, from what its clients can know of the accounts. */
 import type { AccountId } from '@local-plus/contracts';
-import type { Command, ExpiryRule, Original, ReversalPolicy } from '../account/model.ts';
+import type { Clearing, Command, ExpiryRule, Original, ReversalPolicy } from '../account/model.ts';
 import type { Book } from './book.ts';
 import { programId, type Wanted } from './operations.ts';
 import type { OperationKind, Plan } from './plan.ts';
@@ -12,6 +12,8 @@ type Key = Wanted['key'];
 export type Parts = readonly [Wanted, ...Wanted[]];
 
 const AMOUNT_MAX = 30;
+/** Not as a transfer: its other side is a request of its own, and its histories are in transfers/. */
+const clearings: readonly Clearing[] = [{ kind: 'redeem' }, { kind: 'expire' }, { kind: 'adjust', reason: 'cleared' }];
 
 export class Commands {
   readonly #random: Random;
@@ -74,6 +76,10 @@ export class Commands {
       case 'freeze':
       case 'unfreeze':
         return { kind, programId, reason: kind };
+      case 'clear':
+        return { kind, programId, as: random.pick(clearings) };
+      case 'decline':
+        return { kind, programId, of: 'redeem', amount, code: 'giftcard_expired' };
       case 'due':
         return { kind, programId };
     }

@@ -180,6 +180,24 @@ export const mutations: readonly Mutation[] = [
     replace: 'if (actor.readers === null) {',
   },
   {
+    name: 'clearing takes what is held',
+    file: 'account/state.ts',
+    find: "return as.kind === 'expire' ? availableOf(state) : spendableOf(state, atMs);",
+    replace: "return as.kind === 'expire' ? state.balance : spendableOf(state, atMs);",
+  },
+  {
+    name: 'clearing spends what has expired',
+    file: 'account/state.ts',
+    find: "return as.kind === 'expire' ? availableOf(state) : spendableOf(state, atMs);",
+    replace: 'return availableOf(state);',
+  },
+  {
+    name: 'a frozen account is cleared by its owner',
+    file: 'account/guards.ts',
+    find: "state.frozen && (as.kind === 'redeem' ||",
+    replace: "state.frozen && (as.kind === 'adjust' ||",
+  },
+  {
     name: 'passivation drops holds',
     file: 'account/checkpoint.ts',
     find: 'holds: holds.length === 0 ? noHolds : holds,',

@@ -40,6 +40,8 @@ export const operationKinds = [
   'group',
   'freeze',
   'unfreeze',
+  'clear',
+  'decline',
   'due',
 ] as const;
 export type OperationKind = (typeof operationKinds)[number];

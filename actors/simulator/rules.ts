@@ -41,7 +41,9 @@ type Reversal = Extract<Command, { kind: 'reverse' }>;
 type Capture = Extract<Command, { kind: 'capture' }>;
 
 /** What a frozen account still does. */
-const thawed = new Set<Command['kind']>(['adjust', 'release', 'reverse', 'return', 'due', 'unfreeze']);
+const thawed = new Set<Command['kind']>([
+  ...(['adjust', 'release', 'reverse', 'return', 'due', 'unfreeze', 'clear', 'decline'] as const),
+]);
 const cameIn = new Set<TransactionKind>(['earn', 'load']);
 const reversible = new Set<TransactionKind>(['earn', 'load', 'burn', 'redeem', 'capture', 'adjust']);
 
@@ -73,6 +75,11 @@ export function whyNot(account: Account, command: Command, atMs: number): Refusa
       return null;
     case 'unfreeze':
       return account.frozen ? null : 'account_not_frozen';
+    case 'clear':
+      if (account.frozen && command.as.kind === 'redeem') return 'account_frozen';
+      return toClear(account, command, atMs) > 0 ? null : 'insufficient_funds';
+    case 'decline':
+      return command.code;
     case 'due':
       return account.dueHold(atMs) === null && account.dueLots(atMs) === 0 ? 'nothing_due' : null;
   }
@@ -142,9 +149,21 @@ export function expected(account: Account, command: Command, atMs: number): Expe
     case 'freeze':
     case 'unfreeze':
       return moves(kind, 0, 0, 'adjusted');
+    case 'clear': {
+      const amount = toClear(account, command, atMs);
+      return moves(command.as.kind, amount, -amount, contraOfClear[command.as.kind]);
+    }
+    case 'decline':
+      throw new RangeError('what is declined moves nothing');
     case 'due':
       return expectedDue(account, atMs);
   }
+}
+
+const contraOfClear = { redeem: 'redeemed', adjust: 'adjusted', expire: 'expired', transfer_out: 'transit' } as const;
+
+function toClear(account: Account, { as }: Extract<Command, { kind: 'clear' }>, atMs: number): number {
+  return as.kind === 'expire' ? account.balance - account.held : spendable(account, atMs);
 }
 
 function expectedDue(account: Account, atMs: number): Expected {

@@ -4,11 +4,13 @@
  *     one lane:      transfer_out + transfer_in, one batch
  *     across lanes:  departure (transfer_out) → arrival (transfer_in) | refused → return (the departure's reversal)
  *
+ * How much "all" is, only the departure's row says: such a transfer is always of two steps.
+ *
  * T1 Every step has a key of its own, made of the client's: sent again, it finds its outcome.
  * T2 The client's key is the departure's, in either form: whoever brings it again finds which form was decided.
  */
 import type { AccountId, IdempotencyKey } from '@local-plus/contracts';
-import type { Lot, Original } from '../account/model.ts';
+import type { Command, Lot, Original } from '../account/model.ts';
 import type { PostedRow, RequestFacts } from '../ports.ts';
 import type { AccountRequest, Part, Posted } from '../runtime/outcome.ts';
 
@@ -16,8 +18,10 @@ export interface TransferRequest {
   /** Of the account that gives. The hash covers the other account and the amount. */
   readonly facts: RequestFacts;
   readonly to: AccountId;
-  /** 1 … limits.amountMax */
-  readonly amount: number;
+  /** 1 … limits.amountMax; null: all that can be spent when it is decided, always in two steps. */
+  readonly amount: number | null;
+  /** With an amount of null: out of a frozen account, too. */
+  readonly evenFrozen?: boolean;
   /** Whose waiting commands it counts among. */
   readonly tenant?: string;
   /** By the monotonic clock. */
@@ -33,22 +37,26 @@ export function returnKey(key: IdempotencyKey): IdempotencyKey {
   return `return ${key}` as IdempotencyKey;
 }
 
+/** Whether both sides can be one request: the arrival has to know its amount. */
+export function isOfAmount(request: TransferRequest): request is TransferRequest & { readonly amount: number } {
+  return request.amount !== null;
+}
+
 /** Both sides in one batch, or neither. The lots are carried by whoever decides both. */
-export function wholeOf(request: TransferRequest): AccountRequest {
+export function wholeOf(request: TransferRequest & { readonly amount: number }): AccountRequest {
   return { ...departureOf(request, false), also: [partOfArrival(request.facts, request.to, request.amount)] };
 }
 
 /** The first side alone; from its commit on the points are in transit. */
 export function departureOf(request: TransferRequest, across = true): AccountRequest {
-  const { facts, to, amount, tenant, deadlineMs } = request;
+  const { facts, tenant, deadlineMs } = request;
+  return { facts, command: departing(request, across), deadlineMs, ...(tenant !== undefined && { tenant }) };
+}
+
+function departing({ facts, to: partner, amount, evenFrozen = false }: TransferRequest, across: boolean): Command {
   const { programId } = facts;
-  const command = { kind: 'transfer_out', amount, partner: to, programId } as const;
-  return {
-    facts,
-    command: across ? { ...command, across } : command,
-    deadlineMs,
-    ...(tenant !== undefined && { tenant }),
-  };
+  if (amount === null) return { kind: 'clear', as: { kind: 'transfer_out', partner, evenFrozen }, programId };
+  return { kind: 'transfer_out', amount, partner, programId, ...(across && { across }) };
 }
 
 /** Whether the row is a departure: the other side is no part of its batch. */

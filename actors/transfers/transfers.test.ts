@@ -48,6 +48,42 @@ describe('a transfer', () => {
     lanes.assertSettled();
   });
 
+  for (const isOneLane of [true, false]) {
+    it(`of all that can be spent is of two steps${isOneLane ? ', also of one lane' : ''}`, async () => {
+      const { lanes, from, to } = await scene();
+      lanes.isOneLane = isOneLane;
+      const { transfers } = lanes.process();
+      const request = lanes.request(from, to, null);
+      const outcome = await lanes.until(transfers.transfer(request));
+      assert.ok(outcome.type === 'posted' && outcome.row.posting.amount === 100);
+      assert.equal(outcome.row.posting.detail?.cleared, true);
+      assert.deepEqual([lanes.balance(from), lanes.balance(to), lanes.lots(to)], [0, 100, [[10, 50]]]);
+      assert.deepEqual(lanes.steps, ['departure', 'arrival', 'close']);
+      const again = await lanes.until(transfers.transfer(request));
+      assert.ok(again.type === 'posted' && again.replayed && told(again) === told(outcome));
+      const empty = await lanes.until(transfers.transfer(lanes.request(await lanes.account(1), to, null)));
+      assert.equal(told(empty), 'refused insufficient_funds of transfer_out 0');
+      lanes.assertSettled();
+    });
+  }
+
+  it('of all leaves a frozen account only where it is told to, and comes back to it', async () => {
+    const { lanes, from, to } = await scene();
+    const { transfers } = lanes.process();
+    await lanes.freeze(from);
+    const asked = await lanes.until(transfers.transfer(lanes.request(from, to, null)));
+    assert.equal(told(asked), 'refused account_frozen of transfer_out 0');
+    await lanes.freeze(to);
+    const forced = { ...lanes.request(from, to, null), evenFrozen: true };
+    assert.equal(told(await lanes.until(transfers.transfer(forced))), 'refused account_frozen of transfer_in 100');
+    assert.deepEqual([lanes.balance(from), lanes.lots(from)], [100, [[10, 50]]]);
+    await lanes.post(to, { kind: 'unfreeze', reason: 'found', programId: lanes.programId });
+    const next = { ...lanes.request(from, to, null), evenFrozen: true };
+    assert.equal((await lanes.until(transfers.transfer(next))).type, 'posted');
+    assert.deepEqual([lanes.balance(from), lanes.balance(to)], [0, 100]);
+    lanes.assertSettled();
+  });
+
   it('that the giving account refuses leaves nothing open, and stays refused', async () => {
     const { lanes, from, to } = await scene();
     const { transfers } = lanes.process();

@@ -15,6 +15,7 @@ import {
   type Command,
   type CommandOf,
   type Decision,
+  type DeclineCode,
   decide,
   type ExpiryRule,
   type Grant,
@@ -90,6 +91,12 @@ export const transferIn = (amount: number, lots?: readonly Lot[]): Command => ({
 });
 export const freeze: Command = { kind: 'freeze', reason: 'lost', programId };
 export const unfreeze: Command = { kind: 'unfreeze', reason: 'found', programId };
+export const clear = (kind: 'redeem' | 'expire' | 'adjust' | 'transfer_out', evenFrozen = false): Command => {
+  if (kind === 'adjust') return { kind: 'clear', as: { kind, reason: 'why' }, programId };
+  return { kind: 'clear', as: kind === 'transfer_out' ? { kind, partner, evenFrozen } : { kind }, programId };
+};
+export const decline = (code: DeclineCode): Command => ({ kind: 'decline', of: 'redeem', amount: 3, code, programId });
+export const refund = (amount: number): Command => ({ kind: 'load', amount, reason: 'why', programId });
 export const due: Command = { kind: 'due', programId };
 
 export const refuse: ReversalPolicy = { type: 'refuse' };

@@ -94,11 +94,15 @@ export class ReferenceAccount {
       case 'hold':
         return this.#isShut() ?? this.#hold(command, nowMs);
       case 'capture':
-        return this.#isShut() ?? this.#capture(command, nowMs);
+        return (command.promised === true ? null : this.#isShut()) ?? this.#capture(command, nowMs);
       case 'release':
         return this.#release(this.holds.find((hold) => hold.version === command.hold));
       case 'reverse':
         return this.#reverse(command, nowMs);
+      case 'clear':
+        return this.#clear(command, nowMs);
+      case 'decline':
+        return command.code;
       case 'due':
         return this.#due(nowMs);
       case 'freeze':
@@ -181,6 +185,19 @@ export class ReferenceAccount {
     const spent = this.#take(amount, nowMs);
     if (spent === null) return 'insufficient_funds';
     if (across) this.across.set(this.version + 1, spent);
+    return null;
+  }
+
+  #clear({ as }: CommandOf<'clear'>, nowMs: number): RefusalCode | null {
+    if (this.frozen && (as.kind === 'redeem' || (as.kind === 'transfer_out' && !as.evenFrozen)))
+      return 'account_frozen';
+    const points = as.kind === 'expire' ? [...this.points] : this.#live(nowMs);
+    const count = points.length - this.missing;
+    if (count <= 0) return 'insufficient_funds';
+    const gone = points.sort(byDay).slice(0, count);
+    this.#remove(gone);
+    if (as.kind === 'transfer_out') this.across.set(this.version + 1, gone);
+    else if (as.kind !== 'expire') this.undoable.set(this.version + 1, { reversed: 0, spent: gone });
     return null;
   }
 

@@ -202,7 +202,13 @@ export class TwoLanes {
     return this.post(accountId, { kind: 'freeze', reason: 'lost', programId: this.programId });
   }
 
-  request(from: AccountId, to: AccountId, amount: number, key = `key-${++this.#keys}`, forMs = 1_000): TransferRequest {
+  request(
+    from: AccountId,
+    to: AccountId,
+    amount: number | null,
+    key = `key-${++this.#keys}`,
+    forMs = 1_000,
+  ): TransferRequest {
     const requestHash = hash('sha256', `${to} ${amount}`, 'hex').slice(0, 32);
     return {
       facts: facts(from, key, { programId: this.programId, requestHash, reference: 'gift' }),
@@ -342,7 +348,8 @@ export class TwoLanes {
 
 function stepOf({ facts: about, command }: AccountRequest): Step {
   if (command.kind === 'transfer_in') return 'arrival';
-  assert.ok(command.kind === 'transfer_out' || (command.kind === 'return' && about.idempotencyKey.includes(' ')));
+  const isDeparture = command.kind === 'transfer_out' || command.kind === 'clear';
+  assert.ok(isDeparture || (command.kind === 'return' && about.idempotencyKey.includes(' ')));
   return command.kind === 'return' ? 'return' : 'departure';
 }
 
