@@ -1,4 +1,5 @@
 /** Who takes part: sides are started when they are first asked for, and shared by the scenarios of a run. */
+import { fileURLToPath } from 'node:url';
 import { formatNumber } from '../table.ts';
 import type { Environment } from './environment.ts';
 import { single } from './load/shape.ts';
@@ -80,6 +81,13 @@ export class Cast {
     return await this.#once(name, () =>
       startOurs(this.#environment.surroundings, { withRelay: name === 'ours-relay' }),
     );
+  }
+
+  /** Ours, without any possibility of other processes. */
+  async oursAlone(): Promise<HttpSide> {
+    const entry = fileURLToPath(new URL('sides/core-alone.ts', import.meta.url));
+    const options = { label: 'ours-alone', title: 'ours, with nobody to share with', entry };
+    return await this.#once('ours-alone', () => startOurs(this.#environment.surroundings, options));
   }
 
   /** With the size of the pool that suits it best under this workload. */

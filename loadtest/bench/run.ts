@@ -27,13 +27,14 @@ import { longRun } from './scenarios/long-run.ts';
 import { openLoop } from './scenarios/open-loop.ts';
 import { overload } from './scenarios/overload.ts';
 import type { Findings, Scenario } from './scenarios/scenario.ts';
-import { bulkOverSingle, oneClient, replaysOverNone } from './scenarios/variants.ts';
+import { bulkOverSingle, oneClient, replaysOverNone, sharedOverAlone } from './scenarios/variants.ts';
 import { type Workload, workloads } from './side.ts';
 
 const scenarios = {
   comparison,
   bulk: bulkOverSingle,
   replays: replaysOverNone,
+  sharing: sharedOverAlone,
   'one-client': oneClient,
   'open-loop': openLoop,
   overload,

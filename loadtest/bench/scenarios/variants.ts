@@ -1,4 +1,4 @@
-/** Scenarios that compare two closed loops with each other: bulk with single, replays with none, one client of two sides. */
+/** Scenarios that compare two closed loops with each other: bulk with single, replays with none, shared with alone, one client of two sides. */
 import { type Contestant, interleave, seriesOf } from '../interleave.ts';
 import { replays, type Shape, single } from '../load/shape.ts';
 import { ratesRatio } from '../report/figures.ts';
@@ -25,6 +25,13 @@ export const replaysOverNone: Scenario = async (stage) => {
     over,
     contestant(side, 'no replays', single),
   );
+};
+
+/** What it costs a single process that there could be others. */
+export const sharedOverAlone: Scenario = async (stage) => {
+  const over = contestant(await stage.cast.ours('ours'), 'single', single);
+  const under = contestant(await stage.cast.oursAlone(), 'single', single);
+  return await compare(stage, 'ours ÷ ours with nobody to share with', 0.95, over, under);
 };
 
 export const oneClient: Scenario = async (stage) => {

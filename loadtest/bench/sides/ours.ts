@@ -26,6 +26,8 @@ export interface OursOptions {
   readonly withRelay?: boolean;
   /** Of the folder and the database, when there are several. */
   readonly label?: string;
+  /** How it is called in tables. */
+  readonly title?: string;
   /** The program; core's own when absent. */
   readonly entry?: string;
   readonly environment?: Readonly<Record<string, string>>;
@@ -46,7 +48,7 @@ export interface Tenant {
 
 export async function startOurs(surroundings: Surroundings, options: OursOptions = {}): Promise<OurSide> {
   const { withRelay = false, label = withRelay ? 'ours-relay' : 'ours' } = options;
-  const name = withRelay ? 'ours, with relay to Kafka' : 'ours';
+  const { title: name = withRelay ? 'ours, with relay to Kafka' : 'ours' } = options;
   const dir = join(surroundings.dir, label);
   const databaseUrl = await surroundings.createDatabase(label.replaceAll('-', '_'));
   const [port = 0, kafkaPort = 0, controllerPort = 0] = await freePorts(3);
