@@ -83,3 +83,25 @@ export const pageQuery = {
 export const nextCursor = cursor
   .nullable()
   .describe('null on the last page. Until then a page may be short, or empty, where a filter skips much.');
+
+export const timeZone = z
+  .string()
+  .max(limits.timeZoneCharsMax)
+  .regex(/^[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+)*$/, 'is not the name of a time zone')
+  .refine(isTimeZone, { error: 'is not a time zone of the IANA database' })
+  .describe('Of the IANA database: `Europe/Berlin`.');
+
+export const currency = z
+  .string()
+  .regex(/^[A-Z]{3}$/, 'is not an ISO 4217 code')
+  .describe('ISO 4217: `EUR`.');
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch (cause) {
+    if (cause instanceof RangeError) return false;
+    throw cause;
+  }
+}

@@ -18,6 +18,10 @@ export type WalletId = Branded<string, 'WalletId'>;
 export type AccountId = Branded<string, 'AccountId'>;
 export type TransactionId = Branded<string, 'TransactionId'>;
 export type ApiKeyId = Branded<string, 'ApiKeyId'>;
+/** A gift card is an account, too. */
+export type GiftcardId = Branded<string, 'GiftcardId'>;
+export type GiftcardBatchId = Branded<string, 'GiftcardBatchId'>;
+export type CustomerId = Branded<string, 'CustomerId'>;
 export type CatalogItemId = Branded<string, 'CatalogItemId'>;
 export type IdempotencyKey = Branded<string, 'IdempotencyKey'>;
 /** Correlates a request, its transaction and its events. A UUID. */
@@ -46,6 +50,10 @@ export function walletAccount(walletId: WalletId): AccountId {
   return walletId as string as AccountId;
 }
 
+export function giftcardAccount(giftcardId: GiftcardId): AccountId {
+  return giftcardId as string as AccountId;
+}
+
 const TWO_16 = 2 ** 16;
 const TWO_19 = 2 ** 19;
 const TWO_29 = 2 ** 29;
@@ -63,9 +71,15 @@ function hexOfTime(ms: number): string {
   return `${hex16(high >>> 16)}${hex16(high & 0xffff)}-${hex16(ms % TWO_16)}`;
 }
 
-/** UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, 74 random bits. */
-export function uuidV7<Id extends string>(nowMs: number): Id {
-  const random = crypto.getRandomValues(new Uint8Array(10));
+/**
+ * UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, 74 random bits.
+ *
+ * @param random 10 bytes, or more; given where the same id has to come out again
+ */
+export function uuidV7<Id extends string>(
+  nowMs: number,
+  random: Uint8Array = crypto.getRandomValues(new Uint8Array(10)),
+): Id {
   let tail = '';
   for (let index = 0; index < 10; index++) {
     let byte = random[index] as number;

@@ -62,6 +62,57 @@ export const limits = {
   /** Rules that a quote explains. */
   quoteRulesMax: 200,
 
+  /** Versions of one program, and how far ahead of its creation one comes into force at the soonest. */
+  programVersionsMax: 1_000,
+  programVersionLeadMs: 60_000,
+
+  /** Tiers of one program, versions of them, the longest window, and the longest grace. */
+  tiersMax: 20,
+  tierSchemesMax: 1_000,
+  tierWindowDaysMax: 731,
+  tierWindowMonthsMax: 24,
+  tierGraceDaysMax: 366,
+
+  /** Rewards: of one its stock, its limits, a limit's count, and the characters of its description. */
+  rewardStockMax: 1_000_000_000,
+  rewardLimitsMax: 8,
+  rewardLimitMax: 1_000_000,
+  rewardDescriptionCharsMax: 2_000,
+
+  /** Payments: sources of one, and how long one that is held can be captured. */
+  paymentSourcesMax: 10,
+  paymentSecondsMax: 7 * 24 * 3_600,
+  /** Rates of one program, and the two numbers of one. */
+  paymentRatesMax: 10_000,
+  ratePartMax: 1_000_000_000,
+  /** Days of one report of liability. */
+  liabilityDaysMax: 366,
+
+  /** A gift card's code as it is typed: seventeen characters, and what people put between them. */
+  codeTypedCharsMax: 64,
+  /** Cards of one bulk issue. */
+  batchCardsMax: 100_000,
+  /** Bulk issues of one merchant that are not at their end; and those whose codes are not confirmed or deleted yet. */
+  batchesOpenMax: 10,
+  batchFilesMax: 100,
+  /** How long the codes of a bulk issue wait, from its end on, to be fetched and confirmed. */
+  batchFileDays: 30,
+
+  /** Catalog: of one item, its versions, what is left of it, and the words of a search. */
+  catalogDenominationsMax: 50,
+  catalogCountriesMax: 250,
+  catalogCategoriesMax: 20,
+  catalogImagesMax: 5,
+  catalogDescriptionCharsMax: 2_000,
+  catalogVersionsMax: 1_000_000,
+  catalogStockMax: 1_000_000_000,
+  catalogQueryCharsMax: 100,
+
+  /** Customers: versions of one, consents recorded under its id, and customers who were merged into one. */
+  customerVersionsMax: 1_000_000,
+  customerConsentsMax: 1_000,
+  customerMergesMax: 100,
+
   /** A token's id, the `jti` of a JWT. */
   tokenIdCharsMax: 128,
   /** Revocations that core tells the edge at once. */
@@ -84,6 +135,15 @@ export const limits = {
   /** … of a merchant: of all its keys and customers together. */
   merchantRequestsPerMinuteMax: 10_000_000,
   requestsPerMonthMax: 1_000_000_000_000,
+
+  /** Versions of one merchant's configuration, and a URL in it. */
+  configurationVersionsMax: 100_000,
+  urlCharsMax: 512,
+  /** How long a key that was rotated may still be used. */
+  keyOverlapSecondsDefault: 24 * 3_600,
+  keyOverlapSecondsMax: 30 * 24 * 3_600,
+  /** Entries of the audit trail that one request verifies. */
+  auditVerifyRowsMax: 10_000,
 
   /** Origins whose scripts may call for one merchant. */
   allowedOriginsMax: 20,

@@ -55,7 +55,7 @@ export type CreateTransfer = z.infer<typeof createTransfer>;
 
 export const hold = z.strictObject({
   id: fields.uuid.describe('Also the id of the transaction that made it.'),
-  wallet_id: fields.uuid,
+  wallet_id: fields.uuid.describe("The account: a wallet's id or a gift card's."),
   amount: fields.amount,
   remaining: fields.movedAmount.describe('What is neither captured nor released; 0 when it is closed.'),
   unit: fields.unit,

@@ -13,6 +13,7 @@
 import * as z from 'zod';
 import * as fields from './fields.ts';
 import { limits } from './limits.ts';
+import { tierId, tierIds } from './tiers.ts';
 import * as wallets from './wallets.ts';
 
 const points = z.int().min(1).max(limits.rulePointsMax);
@@ -53,6 +54,11 @@ const conditions = z
       })
       .optional()
       .describe('When the purchase was made, by the clocks of the time zone.'),
+    tiers: tierIds
+      .optional()
+      .describe(
+        'The wallet is of one of these tiers, as counted a few seconds ago at most; see the tiers of the program.',
+      ),
     first_purchase: z.literal(true).optional().describe('No purchase has earned anything in this wallet before.'),
   })
   .describe('All of them have to hold; none: always.');
@@ -121,11 +127,7 @@ const base = { id: 'base', currency: 'EUR', effect: { type: 'points_per_amount',
 export const createRules = z
   .strictObject({
     name: fields.name.optional(),
-    time_zone: z
-      .string()
-      .max(limits.timeZoneCharsMax)
-      .regex(/^[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+)*$/, 'is not the name of a time zone')
-      .refine(isTimeZone, { error: 'is not a time zone of the IANA database' })
+    time_zone: fields.timeZone
       .default('UTC')
       .describe('IANA: Europe/Berlin, say. Another one than before begins new windows for caps.'),
     caps: caps.default([]).describe('Of all rules together; see those of a rule.'),
@@ -235,7 +237,7 @@ export const quote = z
   .meta({ examples: [{ purchase: bought }] });
 export type Quote = z.infer<typeof quote>;
 
-export const unmatchedBy = ['currency', 'amount', 'lines', 'channel', 'times', 'first_purchase'] as const;
+export const unmatchedBy = ['currency', 'amount', 'lines', 'channel', 'times', 'tiers', 'first_purchase'] as const;
 
 const ruleQuote = z.strictObject({
   id: ruleId,
@@ -254,6 +256,7 @@ export const quoted = z.strictObject({
   wallet_id: fields.uuid.nullable(),
   rules_id: fields.uuid,
   rules_version: z.int(),
+  tier: tierId.nullable().describe('The tier that rules go by; null: none, no wallet, or no rule asks for one.'),
   points: fields.movedAmount,
   unit: fields.unit,
   refusal: z
@@ -280,13 +283,3 @@ export const quoted = z.strictObject({
   rules_omitted: z.int().describe(`More rules than ${limits.quoteRulesMax} are counted, not shown.`),
 });
 export type Quoted = z.infer<typeof quoted>;
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch (cause) {
-    if (cause instanceof RangeError) return false;
-    throw cause;
-  }
-}

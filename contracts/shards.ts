@@ -9,6 +9,13 @@ import { positionBounds } from './ids.ts';
 
 export const shardCount = 256;
 
+/** The ledger's databases are numbered; the first one also holds all that is not the ledger. */
+export const firstDatabase = 1;
+export const databasesMax = 16;
+
+/** The owner of what no process has owned yet, where there are several databases: no process is this writer then. */
+export const nobody = 0;
+
 /**
  * 0 … 255: the last byte of the id, which is random in every id that is given to an account. The same as SQL's
  * `get_byte(uuid_send(id), 15)`.
@@ -23,13 +30,17 @@ function nibble(code: number): number {
 }
 
 const writerId = z.int().min(0).max(positionBounds.writerIdMax);
+const databaseId = z.int().min(firstDatabase).max(databasesMax);
 
 export const member = z.strictObject({
   writer_id: writerId,
   state: z
     .enum(['serving', 'draining', 'silent', 'absent'])
-    .describe('`silent`: not heard of; its shards go to others. `absent`: no process runs under this writer.'),
+    .describe(
+      '`silent`: not heard of; its shards go to others of its database. `absent`: no process runs under this writer.',
+    ),
   address: z.string().nullable().describe('Where the other processes reach it.'),
+  database_id: databaseId.describe('Of the ledger’s databases the one that it writes.'),
   shards: z.int().describe('How many shards it owns.'),
   epoch: z.int().describe('Raised by every start, and by whoever takes its shards over.'),
   batch: z.int().describe('Committed batches.'),
@@ -41,7 +52,12 @@ export const overview = z.strictObject({
   answered_by: writerId.describe('Whose view this is.'),
   members: z.array(member),
   shards: z.array(
-    z.strictObject({ id: z.int(), writer_id: writerId, version: z.int().describe('Raised by every move.') }),
+    z.strictObject({
+      id: z.int(),
+      writer_id: writerId,
+      database_id: databaseId.describe('Where it lives, for ever.'),
+      version: z.int().describe('Raised by every move.'),
+    }),
   ),
 });
 export type Overview = z.infer<typeof overview>;

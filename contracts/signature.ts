@@ -15,9 +15,6 @@ export const contextHeader = 'lp-context';
 export const signatureHeader = 'lp-signature';
 export const requestIdHeader = 'x-request-id';
 
-/** What a subject may look like. */
-export const subjectForm = /^[A-Za-z0-9-]{1,64}$/;
-
 export interface EdgeContext {
   /** Which of the live keys signed. */
   readonly keyId: string;
@@ -35,6 +32,8 @@ export interface EdgeContext {
   readonly scopes: readonly Scope[];
 }
 
+/** All scopes that there are fit in. */
+const CONTEXT_CHARS_MAX = 1_024;
 const CONTEXT =
   /^v1;([a-z0-9]{1,16});([0-9]{13});([A-Za-z0-9_-]{16,32});([0-9]{1,6});([0-9a-fA-F:.]{2,45}|-);([0-9a-f-]{36}|-);([A-Za-z0-9-]{1,64});([a-z:,]*)$/;
 
@@ -46,7 +45,7 @@ export function formatContext(context: EdgeContext): string {
 
 /** The context of a header's text, or null when it is not exactly in the form that {@link formatContext} writes. */
 export function parseContext(text: string): EdgeContext | null {
-  if (text.length > 512) return null;
+  if (text.length > CONTEXT_CHARS_MAX) return null;
   const match = CONTEXT.exec(text);
   if (!match) return null;
   const [, keyId, timeMs, nonce, budgetMs, clientIp, merchantId, subject, scopes] = match as unknown as string[];
@@ -109,9 +108,8 @@ export function parseSigningKeys(text: string): readonly [SigningKey, ...Signing
   const keys = text.split(',').map((part, index) => {
     const [keyId = '', encoded = ''] = part.trim().split(':');
     const secret = decodeBase64Url(encoded);
-    if (!/^[a-z0-9]{1,16}$/.test(keyId)) faults.push(`signing key ${index + 1}: its id is not 1 to 16 of a-z0-9`);
-    if (secret === null || secret.length < 32)
-      faults.push(`signing key ${index + 1}: not 32 bytes or more of base64url`);
+    if (!/^[a-z0-9]{1,16}$/.test(keyId)) faults.push(`key ${index + 1}: its id is not 1 to 16 of a-z0-9`);
+    if (secret === null || secret.length < 32) faults.push(`key ${index + 1}: not 32 bytes or more of base64url`);
     return { keyId, secret: secret ?? new Uint8Array() };
   });
   if (faults.length > 0) throw new Error(faults.join('; '));

@@ -69,7 +69,7 @@ export type TransactionKind = (typeof transactionKinds)[number];
 
 export const transaction = z.strictObject({
   id: fields.uuid,
-  wallet_id: fields.uuid,
+  wallet_id: fields.uuid.describe("The account: a wallet's id or a gift card's."),
   kind: z.enum(transactionKinds),
   amount: fields.movedAmount,
   unit: fields.unit,

@@ -1,7 +1,7 @@
 /** The configuration says everything that is wrong with it, at once, and repeats no secret. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ConfigError, readConfig, readDatabaseUrl } from './config.ts';
+import { ConfigError, readConfig, readDatabaseUrls } from './config.ts';
 
 const secret = 'A'.repeat(43);
 const good = {
@@ -51,6 +51,8 @@ describe('the configuration', () => {
       ROLES: 'api,cook',
       LOG_LEVEL: 'loud',
       EDGE_SIGNING_KEYS: 'k1:c2hvcnQ',
+      GIFTCARD_CODE_KEYS: `k1:${secret},k1:${secret}`,
+      CUSTOMER_KEYS: `k1:${secret}AAAA`,
     };
     const faults = faultsOf(bad);
     for (const name of Object.keys(bad)) assert.match(faults, new RegExp(`^${name}: `, 'm'));
@@ -58,8 +60,60 @@ describe('the configuration', () => {
     assert.equal(faultsOf({}).split('\n').length, 3);
   });
 
+  it('takes keys for the codes of gift cards, or none', () => {
+    const keysOf = (GIFTCARD_CODE_KEYS: string) => readConfig({ ...good, GIFTCARD_CODE_KEYS }).giftcardCodeKeys;
+    assert.deepEqual([readConfig(good).giftcardCodeKeys, keysOf('')], [[], []]);
+    assert.deepEqual(
+      keysOf(`k2:${secret},k1:${secret}`).map(({ keyId }) => keyId),
+      ['k2', 'k1'],
+    );
+    const nine = Array.from({ length: 9 }, (_, index) => `k${index}:${secret}`).join(',');
+    for (const bad of ['k1:c2hvcnQ', nine, `K:${secret}`]) {
+      const faults = faultsOf({ ...good, GIFTCARD_CODE_KEYS: bad });
+      assert.match(faults, /^GIFTCARD_CODE_KEYS: /);
+      assert.doesNotMatch(faults, /c2hvcnQ|AAAA/);
+    }
+  });
+
+  it('takes keys of 32 bytes for customers, or none', () => {
+    const keysOf = (CUSTOMER_KEYS: string) => readConfig({ ...good, CUSTOMER_KEYS }).customerKeys;
+    assert.deepEqual([readConfig(good).customerKeys, keysOf('')], [[], []]);
+    assert.deepEqual(
+      keysOf(`c2:${secret},c1:${secret}`).map(({ keyId }) => keyId),
+      ['c2', 'c1'],
+    );
+    for (const bad of ['c1:c2hvcnQ', `c1:${secret}AAAA`, `c1:${secret},c1:${secret}`]) {
+      const faults = faultsOf({ ...good, CUSTOMER_KEYS: bad });
+      assert.match(faults, /^CUSTOMER_KEYS: /);
+      assert.doesNotMatch(faults, /c2hvcnQ|AAAA/);
+    }
+  });
+
+  it('names the ledger’s databases, the first one always', () => {
+    const one = readConfig(good);
+    assert.deepEqual([[...one.ledgerDatabases], one.ledgerDatabaseId], [[[1, good.DATABASE_URL]], 1]);
+    const [second, third] = ['postgres://u:p,1@two:5432/x', 'postgresql://u:p@three/x'];
+    const several = readConfig({ ...good, LEDGER_DATABASES: `2=${second}, 3=${third}`, LEDGER_DATABASE_ID: '3' });
+    assert.deepEqual(
+      [...several.ledgerDatabases],
+      [
+        [1, good.DATABASE_URL],
+        [2, second],
+        [3, third],
+      ],
+    );
+    assert.equal(several.ledgerDatabaseId, 3);
+    const wrong = ['1=postgres://a/b', '2=mysql://a/b', '2', '17=postgres://a/b', '2=postgres://a/b,2=postgres://c/d'];
+    for (const LEDGER_DATABASES of wrong) {
+      assert.match(faultsOf({ ...good, LEDGER_DATABASES }), /^LEDGER_DATABASES: must look like 2=/, LEDGER_DATABASES);
+    }
+    assert.match(faultsOf({ ...good, LEDGER_DATABASE_ID: '2' }), /^LEDGER_DATABASE_ID: is none of LEDGER_DATABASES$/);
+    const nobody = { ...good, LEDGER_DATABASES: `2=${second}`, WRITER_ID: '0' };
+    assert.match(faultsOf(nobody), /^WRITER_ID: must be 1 or more where there are several databases$/);
+  });
+
   it('gives the migration its address without asking for the rest', () => {
-    assert.equal(readDatabaseUrl({ DATABASE_URL: good.DATABASE_URL }), good.DATABASE_URL);
-    assert.throws(() => readDatabaseUrl({}), /DATABASE_URL: is required/);
+    assert.deepEqual([...readDatabaseUrls({ DATABASE_URL: good.DATABASE_URL })], [[1, good.DATABASE_URL]]);
+    assert.throws(() => readDatabaseUrls({}), /DATABASE_URL: is required/);
   });
 });

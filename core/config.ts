@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import path from 'node:path';
-import { parseSigningKeys, type SigningKey } from '@local-plus/contracts';
+import { parseSigningKeys, type SigningKey, shards } from '@local-plus/contracts';
 import { z } from 'zod';
 import { type LogLevel, logLevels } from './platform/telemetry/index.ts';
 
@@ -19,12 +19,21 @@ export interface Config {
   readonly port: number;
   /** `host:port` where other processes of core reach this one; null: where it listens. */
   readonly address: string | null;
+  /** All that is not the ledger; and the ledger's first database. */
   readonly databaseUrl: string;
+  /** Every database of the ledger by its id, the first one included; a shard lives in one of them. */
+  readonly ledgerDatabases: LedgerDatabaseUrls;
+  /** In which of them this process commits. */
+  readonly ledgerDatabaseId: number;
   /** Empty: events wait in the ledger. */
   readonly kafkaBrokers: readonly string[];
   /** null: nothing is cached between processes. */
   readonly redisUrl: string | null;
   readonly signingKeys: readonly [SigningKey, ...SigningKey[]];
+  /** For the codes of gift cards: new ones under the first, old ones under any. Empty: this core issues no codes. */
+  readonly giftcardCodeKeys: readonly SigningKey[];
+  /** For customers' contact details: new keys are wrapped by the first, old ones by any. Empty: this core keeps no customers. */
+  readonly customerKeys: readonly SigningKey[];
   /** Lower-case hex of the operator's token's SHA-256; the token itself is not kept. */
   readonly adminTokenDigest: string;
   /** Which commit lane this process runs: its own, and nobody else's at the same time. */
@@ -35,21 +44,57 @@ export interface Config {
   readonly logLevel: LogLevel;
 }
 
+export type LedgerDatabaseUrls = ReadonlyMap<number, string>;
+
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
 const ADMIN_TOKEN_CHARS_MIN = 32;
+/** Each is one more hash per look-up of a code. */
+const CODE_KEYS_MAX = 8;
+/** Of AES-256. */
+const CUSTOMER_KEY_BYTES = 32;
 
 const databaseUrl = z
   .url({ protocol: /^postgres(ql)?$/, error: 'must look like postgres://user:password@host:port/database' })
   .describe('required');
+
+/** `2=postgres://…,3=postgres://…`: what the ledger has beside DATABASE_URL, its database 1. */
+const furtherDatabases = z
+  .string()
+  .default('')
+  .transform((text, context): LedgerDatabaseUrls => {
+    const urls = new Map<number, string>();
+    for (const entry of text === '' ? [] : text.split(/,(?=\s*\d+=)/)) {
+      const [, id = '', url = ''] = /^\s*(\d{1,2})=(\S+)\s*$/.exec(entry) ?? [];
+      const isGood =
+        Number(id) > shards.firstDatabase && Number(id) <= shards.databasesMax && databaseUrl.safeParse(url).success;
+      if (!isGood || urls.has(Number(id))) {
+        const message = `must look like 2=postgres://user:password@host:port/database,3=…; ids are 2 to ${shards.databasesMax}, each once`;
+        context.addIssue({ code: 'custom', message });
+        return z.NEVER;
+      }
+      urls.set(Number(id), url);
+    }
+    return urls;
+  });
 
 const list = (text: string): string[] =>
   text
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
+
+/** `k2:<base64url>,k1:<base64url>`: the first is for what is new. */
+function readKeys(text: string, context: z.RefinementCtx): readonly [SigningKey, ...SigningKey[]] {
+  try {
+    return parseSigningKeys(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'cannot be read' });
+    return z.NEVER;
+  }
+}
 
 const environment = z.object({
   CORE_HOST: z.string().min(1).default('127.0.0.1'),
@@ -59,6 +104,13 @@ const environment = z.object({
     .regex(/^(|[^:\s]+:\d{1,5}|\[[0-9a-fA-F:.]+\]:\d{1,5})$/, 'must be host:port')
     .default(''),
   DATABASE_URL: databaseUrl,
+  LEDGER_DATABASES: furtherDatabases,
+  LEDGER_DATABASE_ID: z.coerce
+    .number()
+    .int()
+    .min(shards.firstDatabase)
+    .max(shards.databasesMax)
+    .default(shards.firstDatabase),
   KAFKA_BROKERS: z
     .string()
     .default('')
@@ -67,14 +119,22 @@ const environment = z.object({
   REDIS_URL: z
     .union([z.literal(''), z.url({ protocol: /^rediss?$/ })], { error: 'must look like redis://host:port' })
     .default(''),
-  EDGE_SIGNING_KEYS: z.string().transform((text, context) => {
-    try {
-      return parseSigningKeys(text);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'cannot be read' });
-      return z.NEVER;
-    }
-  }),
+  EDGE_SIGNING_KEYS: z.string().transform(readKeys),
+  GIFTCARD_CODE_KEYS: z
+    .string()
+    .default('')
+    .transform((text, context) => (text === '' ? [] : readKeys(text, context)))
+    .refine((keys) => new Set(keys.map(({ keyId }) => keyId)).size === keys.length, 'names a key twice')
+    .refine((keys) => keys.length <= CODE_KEYS_MAX, `has more than ${CODE_KEYS_MAX} keys`),
+  CUSTOMER_KEYS: z
+    .string()
+    .default('')
+    .transform((text, context) => (text === '' ? [] : readKeys(text, context)))
+    .refine((keys) => new Set(keys.map(({ keyId }) => keyId)).size === keys.length, 'names a key twice')
+    .refine(
+      (keys) => keys.every(({ secret }) => secret.length === CUSTOMER_KEY_BYTES),
+      'has a key that is not of 32 bytes',
+    ),
   ADMIN_TOKEN: z
     .string()
     .min(ADMIN_TOKEN_CHARS_MIN, `must have ${ADMIN_TOKEN_CHARS_MIN} characters or more`)
@@ -91,15 +151,19 @@ const environment = z.object({
 
 /** Throws a {@link ConfigError} with one line per fault. */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const values = parse(environment, env);
+  const values = parse(environment.superRefine(checkDatabases), env);
   return {
     host: values.CORE_HOST,
     port: values.CORE_PORT,
     address: values.CORE_ADDRESS === '' ? null : values.CORE_ADDRESS,
     databaseUrl: values.DATABASE_URL,
+    ledgerDatabases: allDatabases(values),
+    ledgerDatabaseId: values.LEDGER_DATABASE_ID,
     kafkaBrokers: values.KAFKA_BROKERS,
     redisUrl: values.REDIS_URL === '' ? null : values.REDIS_URL,
     signingKeys: values.EDGE_SIGNING_KEYS,
+    giftcardCodeKeys: values.GIFTCARD_CODE_KEYS,
+    customerKeys: values.CUSTOMER_KEYS,
     adminTokenDigest: values.ADMIN_TOKEN,
     writerId: values.WRITER_ID,
     memberDeadMs: values.MEMBER_DEAD_MS,
@@ -108,9 +172,24 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   };
 }
 
-/** What the migration needs, and no more. */
-export function readDatabaseUrl(env: NodeJS.ProcessEnv): string {
-  return parse(environment.pick({ DATABASE_URL: true }), env).DATABASE_URL;
+/** What the migration and the audit need, and no more: every database of the ledger by its id. */
+export function readDatabaseUrls(env: NodeJS.ProcessEnv): LedgerDatabaseUrls {
+  return allDatabases(parse(environment.pick({ DATABASE_URL: true, LEDGER_DATABASES: true }), env));
+}
+
+type DatabaseValues = Pick<z.output<typeof environment>, 'DATABASE_URL' | 'LEDGER_DATABASES'>;
+
+function allDatabases({ DATABASE_URL, LEDGER_DATABASES }: DatabaseValues): LedgerDatabaseUrls {
+  return new Map([[shards.firstDatabase, DATABASE_URL], ...LEDGER_DATABASES]);
+}
+
+/** What is fine by itself and wrong together. */
+function checkDatabases(values: z.output<typeof environment>, context: z.RefinementCtx): void {
+  const { LEDGER_DATABASE_ID: id, LEDGER_DATABASES: further, WRITER_ID } = values;
+  const fault = (name: string, message: string) => context.addIssue({ code: 'custom', path: [name], message });
+  if (!allDatabases(values).has(id)) fault('LEDGER_DATABASE_ID', 'is none of LEDGER_DATABASES');
+  if (further.size > 0 && WRITER_ID === shards.nobody)
+    fault('WRITER_ID', 'must be 1 or more where there are several databases');
 }
 
 function parse<Schema extends z.ZodType>(schema: Schema, env: NodeJS.ProcessEnv): z.output<Schema> {

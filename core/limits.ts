@@ -35,6 +35,8 @@ export const limits = {
   connectMs: 2_000,
   /** Connections of the pool: reads and single-statement writes. */
   connectionsMax: 8,
+  /** As `connectionsMax`, to each database of the ledger that this process does not commit to: reads of the past. */
+  otherDatabaseConnectionsMax: 4,
   /** The readiness probe. */
   probeMs: 1_000,
   probeEveryMs: 500,
@@ -58,6 +60,9 @@ export const limits = {
   catalogL2Ms: 900_000,
 
   apiKeysHeldMax: 10_000,
+  /** When keys were used last is written so long after the first use, of so many keys at once. */
+  keyUsesWriteAfterMs: 30_000,
+  keyUsesMax: 10_000,
   catalogPagesHeldMax: 1_000,
   programsHeldMax: 10_000,
   /** Programs looked up by one statement, and callers who wait for the next one; one more answers 429. */

@@ -35,7 +35,7 @@ function bestOf(run: () => void): number {
 }
 
 function rateMany(rules: CompiledRules): void {
-  for (let count = 0; count < PURCHASES; count++) ratePurchase(rules, purchase, nowMs);
+  for (let count = 0; count < PURCHASES; count++) ratePurchase(rules, purchase, null, nowMs);
 }
 
 const table = [];

@@ -51,6 +51,8 @@ export async function startSmallStack({ name, bindings = {}, log }: SmallStackOp
       redisUrl: null,
       signingKeys: [signingKey],
       adminToken,
+      giftcardCodeKeys: [`k1:${randomBytes(32).toString('base64url')}`],
+      customerKeys: [`k1:${randomBytes(32).toString('base64url')}`],
       environment: process.env,
       roles: ['api'],
       logLevel: 'warn',

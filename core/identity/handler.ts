@@ -5,6 +5,7 @@
  * customer, or such a merchant of theirs.
  */
 import { limits, type revocations, uuidV7 } from '@local-plus/contracts';
+import { auditEntry } from '../audit/index.ts';
 import {
   type CoreAnswer,
   type CoreRequest,
@@ -28,8 +29,25 @@ async function createRevocation(ports: HandlerPorts, request: CoreRequest<'revoc
   const { kind, value, merchant_id = null } = request.body;
   const expires_at = new Date(request.body.expires_at);
   const key = creationKey(request, [kind, value, merchant_id, expires_at.getTime()]);
-  const id = uuidV7(ports.nowMs());
-  const outcome = await ports.store.create(key, { id, kind, value, merchant_id, expires_at });
+  const nowMs = ports.nowMs();
+  const id = uuidV7(nowMs);
+  const { context, requestId } = request;
+  const entry = auditEntry(
+    {
+      // It is the operator's doing, and may be of every merchant's customers.
+      merchantId: null,
+      context,
+      requestId,
+      action: 'revocation.create',
+      targetType: 'revocation',
+      targetId: id,
+      before: null,
+      // Not whose: what names a person stands in the revocation only.
+      after: { kind, merchant_id, expires_at },
+    },
+    nowMs,
+  );
+  const outcome = await ports.store.create(key, { id, kind, value, merchant_id, expires_at }, entry);
   switch (outcome.type) {
     case 'key_reused':
       throw new ProblemError('idempotency_key_reused');

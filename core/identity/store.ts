@@ -5,6 +5,7 @@
  *   has read up to a place has missed nothing before it.
  */
 import type { revocations } from '@local-plus/contracts';
+import { audited } from '../audit/index.ts';
 import { type Creation, type CreationKey, createOnce, type Database } from '../platform/postgres/index.ts';
 
 export interface RevocationRow {
@@ -26,12 +27,14 @@ const LOCK = 7_077_008;
 
 const columns = `id, kind, value, merchant_id, expires_at, created_at, encode(request_hash, 'hex') as request_hash`;
 
-const insert = `with turn as materialized (select pg_advisory_xact_lock(${LOCK}))
-  insert into revocations
-    (place, creator, idempotency_key, request_hash, id, kind, value, merchant_id, expires_at)
-  select nextval('revocation_places'), $1, $2, decode($3, 'hex'), $4, $5, $6, $7, $8 from turn
-  where $8::timestamptz > now()
-  on conflict do nothing returning ${columns}`;
+const insert = `with turn as materialized (select pg_advisory_xact_lock(${LOCK})),
+  written as (
+    insert into revocations
+      (place, creator, idempotency_key, request_hash, id, kind, value, merchant_id, expires_at)
+    select nextval('revocation_places'), $1, $2, decode($3, 'hex'), $4, $5, $6, $7, $8 from turn
+    where $8::timestamptz > now()
+    on conflict do nothing returning ${columns}
+  ), ${audited(9, 'written')} select * from written`;
 const find = `select ${columns} from revocations where creator = $1 and idempotency_key = $2`;
 const list = `select place, kind, value, merchant_id, expires_at from revocations
   where place > $1 and expires_at > now() order by place limit $2`;
@@ -44,10 +47,14 @@ export class RevocationStore {
   }
 
   /** `conflict`: it would expire in the past. */
-  create(key: CreationKey, row: Omit<RevocationRow, 'created_at' | 'request_hash'>): Promise<Creation<RevocationRow>> {
+  create(
+    key: CreationKey,
+    row: Omit<RevocationRow, 'created_at' | 'request_hash'>,
+    entry: string,
+  ): Promise<Creation<RevocationRow>> {
     const { creator, idempotencyKey, requestHash } = key;
     const { id, kind, value, merchant_id, expires_at } = row;
-    const values = [creator, idempotencyKey, requestHash, id, kind, value, merchant_id, expires_at];
+    const values = [creator, idempotencyKey, requestHash, id, kind, value, merchant_id, expires_at, entry];
     return createOnce(
       key,
       () => this.#database.write<RevocationRow>(insert, values),

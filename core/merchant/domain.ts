@@ -1,17 +1,8 @@
 /**
- * Merchants, their keys and their programs. Pure.
+ * Merchants and their keys. Pure.
  */
 import { hash } from 'node:crypto';
-import { type MerchantId, merchants, operatorSubject, type ProgramId } from '@local-plus/contracts';
-import type { ProgramRules } from './rules.ts';
-
-/** What others have to know of a program. It never changes. */
-export interface ProgramFacts {
-  readonly programId: ProgramId;
-  readonly merchantId: MerchantId;
-  readonly unit: string;
-  readonly rules: ProgramRules;
-}
+import { type EdgeContext, members, merchants, operatorSubject } from '@local-plus/contracts';
 
 export interface NewApiKey {
   /** Shown once, kept nowhere. */
@@ -40,13 +31,32 @@ export const operatorGrant: merchants.KeyGrant = {
   requests_per_minute: OPERATOR_REQUESTS_PER_MINUTE,
   burst: null,
   requests_per_month: null,
+  expires_at_ms: null,
   tenant: null,
 };
 
 /** The plan of a merchant that has none. */
 export const noPlan: merchants.MerchantPlan = { requests_per_minute: null, burst: null, requests_per_month: null };
 
-/** The scopes that a key gets: those asked for, each once and in the table's order, or all that a merchant can have. */
-export function grantedScopes(asked: readonly merchants.Scope[] | undefined): readonly merchants.Scope[] {
-  return asked === undefined ? merchants.merchantScopes : merchants.merchantScopes.filter((one) => asked.includes(one));
+/**
+ * The scopes that a key gets: those asked for, each once and in the table's order, or all that are not administrative.
+ * null: they are more than who creates it may do. The operator, and who may make owners, may do everything.
+ */
+export function grantedScopes(
+  asked: readonly merchants.Scope[] | undefined,
+  creator: Pick<EdgeContext, 'scopes'>,
+): readonly merchants.Scope[] | null {
+  const mayAll = creator.scopes.includes('admin') || creator.scopes.includes('members:write');
+  const own = merchants.keyScopes.filter((one) => mayAll || creator.scopes.includes(one));
+  if (asked === undefined) {
+    const usual = merchants.merchantScopes.filter((one) => own.includes(one));
+    return usual.length === 0 ? null : usual;
+  }
+  return asked.every((one) => own.includes(one)) ? merchants.keyScopes.filter((one) => asked.includes(one)) : null;
+}
+
+/** What a member may do, by its role and its merchant's state. */
+export function memberScopes(role: members.Role, status: merchants.MerchantStatus): readonly merchants.Scope[] {
+  const left = members.scopesLeftIn[status];
+  return left === null ? members.roleScopes[role] : members.roleScopes[role].filter((one) => left.includes(one));
 }

@@ -75,7 +75,8 @@ describe('the merchant module', () => {
     assert.ok(first.key?.startsWith(first.prefix));
     const grant = merchants.keyGrant.parse((await grantOf(first.key ?? '')).json);
     const expected = { merchant_id: merchantId, scopes: ['wallets:read'], requests_per_minute: 77 };
-    const usual = { burst: null, requests_per_month: null, tenant: { plan: noPlan, allowed_origins: [] } };
+    const tenant = { status: 'active', plan: noPlan, allowed_origins: [] };
+    const usual = { burst: null, requests_per_month: null, expires_at_ms: null, tenant };
     assert.deepEqual(grant, { api_key_id: first.id, ...expected, ...usual });
   });
 
@@ -114,7 +115,7 @@ describe('the merchant module', () => {
   it('lets the operator set a merchant’s plan, once for one key, and tells the edge', async () => {
     const merchantId = await onboard();
     const target = `/v1/merchants/${merchantId}/plan`;
-    assert.deepEqual(await tenantOf(merchantId), { plan: noPlan, allowed_origins: [] });
+    assert.deepEqual(await tenantOf(merchantId), { status: 'active', plan: noPlan, allowed_origins: [] });
     const plan = { requests_per_minute: 6_000, burst: null, requests_per_month: 5_000_000 };
     const key = randomUUID();
     const first = await client.post(target, plan, { caller: operator, key });

@@ -7,7 +7,7 @@
  * - M2 rules are in the order of priority, then of their ids.
  */
 import { limits, rules as wire } from '@local-plus/contracts';
-import { type LocalTime, ZoneCalendar } from './calendar.ts';
+import { type LocalTime, ZoneCalendar } from '../platform/time/index.ts';
 
 /** A version as it is stored. */
 export interface RulesVersion {
@@ -24,6 +24,7 @@ export interface CompiledRule {
   readonly amountMin: number;
   readonly amountMax: number;
   readonly isFirstOnly: boolean;
+  readonly tiers: ReadonlySet<string> | null;
   readonly asksForLines: boolean;
   readonly skus: ReadonlySet<string> | null;
   readonly categories: ReadonlySet<string> | null;
@@ -57,6 +58,7 @@ export interface CompiledRules {
   readonly purchaseMax: number;
   readonly windowCaps: readonly WindowCap[];
   readonly asksForFirst: boolean;
+  readonly asksForTier: boolean;
   readonly index: Index;
 }
 
@@ -75,6 +77,8 @@ export interface Facts {
   readonly time: LocalTime;
   /** The wallet never earned for a purchase. */
   readonly isFirst: boolean;
+  /** The wallet's; null: none. */
+  readonly tier: string | null;
 }
 
 export type UnmatchedBy = (typeof wire.unmatchedBy)[number];
@@ -92,6 +96,7 @@ export function compile({ id, version, timeZone, caps, rules }: RulesVersion): C
     purchaseMax: purchaseMaxOf(caps),
     windowCaps: windowCapsOf(ALL_RULES, caps),
     asksForFirst: rules.some(({ conditions }) => conditions.first_purchase === true),
+    asksForTier: rules.some(({ conditions }) => conditions.tiers !== undefined),
     index: indexOf(compiled),
   };
 }
@@ -106,12 +111,13 @@ function byPrecedence(one: wire.Rule, other: wire.Rule): number {
 }
 
 function compiledRule(rule: wire.Rule): CompiledRule {
-  const { amount, skus, categories, channels, times, first_purchase } = rule.conditions;
+  const { amount, skus, categories, channels, times, tiers, first_purchase } = rule.conditions;
   return {
     currency: rule.currency,
     amountMin: amount?.min ?? 0,
     amountMax: amount?.max ?? limits.amountMax,
     isFirstOnly: first_purchase === true,
+    tiers: tiers === undefined ? null : new Set(tiers),
     asksForLines: skus !== undefined || categories !== undefined,
     skus: skus === undefined ? null : new Set(skus),
     categories: categories === undefined ? null : new Set(categories),
@@ -179,7 +185,7 @@ export function candidates({ index }: CompiledRules, { lines, channel }: wire.Pu
 }
 
 /** The first condition that does not hold, in this order; null: the rule matches. */
-export function unmatchedBy(rule: CompiledRule, { purchase, time, isFirst }: Facts): UnmatchedBy | null {
+export function unmatchedBy(rule: CompiledRule, { purchase, time, isFirst, tier }: Facts): UnmatchedBy | null {
   if (purchase.currency !== rule.currency) return 'currency';
   if (purchase.amount < rule.amountMin || purchase.amount > rule.amountMax) return 'amount';
   if (rule.asksForLines && !purchase.lines.some((line) => countsLine(rule, line))) return 'lines';
@@ -187,6 +193,7 @@ export function unmatchedBy(rule: CompiledRule, { purchase, time, isFirst }: Fac
     return 'channel';
   }
   if (rule.times !== null && !isAt(rule.times, time)) return 'times';
+  if (rule.tiers !== null && !(tier !== null && rule.tiers.has(tier))) return 'tiers';
   return rule.isFirstOnly && !isFirst ? 'first_purchase' : null;
 }
 

@@ -4,7 +4,8 @@
  * - A replay answers what was answered first, whatever the version has become since.
  * - Another tenant's program, and a version of another program, answer as what does not exist.
  */
-import { limits, type ProgramId, parseId, uuidV7, type rules as wire } from '@local-plus/contracts';
+import { limits, type MerchantId, type ProgramId, parseId, uuidV7, type rules as wire } from '@local-plus/contracts';
+import { auditEntry } from '../audit/index.ts';
 import {
   type CoreAnswer,
   type CoreRequest,
@@ -25,7 +26,7 @@ import type { RulesStore, VersionRow } from './store.ts';
 /** What the module has to know of a program. */
 export interface ProgramOwner {
   readonly programId: ProgramId;
-  readonly merchantId: string;
+  readonly merchantId: MerchantId;
 }
 
 export interface Programs<Program extends ProgramOwner> {
@@ -86,14 +87,15 @@ async function add(ports: HandlerPorts, request: CoreRequest<'rules.add'>): Prom
 }
 
 async function publish(ports: HandlerPorts, request: CoreRequest<'rules.publish'>): Promise<CoreAnswer> {
+  const { merchantId } = await seenProgram(ports.programs, request);
   const version = await seenVersion(ports, request);
   const nowMs = ports.nowMs();
   const effectiveMs = request.body.effective_from === undefined ? null : Date.parse(request.body.effective_from);
   const key = { idempotencyKey: keyOf(request), requestHash: requestHash([version.id, effectiveMs]) };
   const isPassed = effectiveMs !== null && effectiveMs < nowMs;
-  const published = isPassed
-    ? null
-    : await ports.store.publish(version.id, key, new Date(effectiveMs ?? nowMs), new Date(nowMs));
+  const from = new Date(effectiveMs ?? nowMs);
+  const audit = auditOf(request, version, merchantId, from, nowMs);
+  const published = isPassed ? null : await ports.store.publish(version.id, key, from, new Date(nowMs), audit);
   ports.directory.changed(version.program_id);
   if (published !== null) return createdAnswer(versionJson(published), false, 200);
   const found = await seenVersion(ports, request);
@@ -101,6 +103,18 @@ async function publish(ports: HandlerPorts, request: CoreRequest<'rules.publish'
   if (found.publication_key !== key.idempotencyKey) throw new ProblemError('rules_published');
   if (found.publication_hash !== key.requestHash) throw new ProblemError('idempotency_key_reused');
   return createdAnswer(versionJson(found), true, 200);
+}
+
+function auditOf(
+  { context, requestId }: Pick<CoreRequest, 'context' | 'requestId'>,
+  { program_id, id, version, status, rules_count }: VersionRow,
+  merchantId: MerchantId,
+  from: Date,
+  nowMs: number,
+): string {
+  const after = { rules_id: id, version, rules_count, status: 'published', effective_from: from.toISOString() };
+  const change = { action: 'program.rules', targetType: 'program', targetId: program_id, before: { status }, after };
+  return auditEntry({ context, requestId, merchantId, ...change }, nowMs);
 }
 
 async function list(ports: HandlerPorts, request: CoreRequest<'rules.list'>): Promise<CoreAnswer> {

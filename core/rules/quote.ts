@@ -11,7 +11,14 @@ import {
   openedAccount,
   purchasesCounter,
 } from '@local-plus/actors';
-import { type AccountId, limits, type ProgramId, parseId, type rules as wire } from '@local-plus/contracts';
+import {
+  type AccountId,
+  limits,
+  type MerchantId,
+  type ProgramId,
+  parseId,
+  type rules as wire,
+} from '@local-plus/contracts';
 import { type CoreAnswer, type CoreRequest, ProblemError, sees } from '../platform/http/index.ts';
 import type { RulesDirectory } from './directory.ts';
 import { type CompiledRules, type Facts, unmatchedBy } from './domain.ts';
@@ -21,7 +28,7 @@ import { grantsOf, madeAtMs, type RatedRule, rate, ratePurchase } from './rating
 /** What a quote has to know of a wallet. */
 export interface WalletOwner {
   readonly accountId: AccountId;
-  readonly merchantId: string;
+  readonly merchantId: MerchantId;
   readonly programId: ProgramId;
 }
 
@@ -31,6 +38,8 @@ export interface QuotePorts {
   readonly wallets: { find(accountId: AccountId): WalletOwner | null | Promise<WalletOwner | null> };
   /** The committed state; rejects with `unavailable`. */
   readonly states: { read(accountId: AccountId): Promise<AccountState> };
+  /** null: none. */
+  readonly tiers: { find(accountId: AccountId): string | null | Promise<string | null> };
   readonly nowMs: () => number;
 }
 
@@ -47,16 +56,18 @@ export async function quote(ports: QuotePorts, request: CoreRequest<'programs.qu
   const rules = await ports.directory.find(programId, nowMs);
   if (rules === null) throw new ProblemError('no_rules_in_force');
   const state = wallet === null ? openedAccount : await ports.states.read(wallet.accountId);
-  const command: Command = { kind: 'purchase', programId, expiry: null, ...ratePurchase(rules, purchase, nowMs) };
+  const tier = wallet === null || !rules.asksForTier ? null : await ports.tiers.find(wallet.accountId);
+  const command: Command = { kind: 'purchase', programId, expiry: null, ...ratePurchase(rules, purchase, tier, nowMs) };
   const decision = decide(state, command, nowMs);
   const answer: wire.Quoted = {
     program_id: programId,
     wallet_id: wallet?.accountId ?? null,
     rules_id: rules.id,
     rules_version: rules.version,
+    tier,
     ...decided(decision, wallet?.accountId ?? null),
     unit,
-    ...explained(rules, purchase, state, nowMs),
+    ...explained(rules, purchase, state, tier, nowMs),
   };
   return { status: 200, body: JSON.stringify(answer) };
 }
@@ -104,12 +115,14 @@ function explained(
   rules: CompiledRules,
   purchase: wire.Purchase,
   state: AccountState,
+  tier: string | null,
   nowMs: number,
 ): Pick<wire.Quoted, 'rules' | 'rules_omitted'> {
   const facts: Facts = {
     purchase,
     time: rules.calendar.at(madeAtMs(purchase, nowMs)),
     isFirst: !state.counters.some(([key]) => key === purchasesCounter),
+    tier,
   };
   const rated = rate(rules, facts);
   const atMs = Math.max(nowMs, state.lastAtMs);

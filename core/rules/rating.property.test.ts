@@ -49,6 +49,7 @@ const conditions = fc.record({
   times: optional(
     fc.record({ days: optional(fc.subarray([...wire.weekdays], { minLength: 1 })), from: clock, to: clock }),
   ),
+  tiers: optional(fc.subarray(['silver', 'gold'], { minLength: 1 })),
   first_purchase: optional(fc.constant(true as const)),
 });
 const aRule = fc
@@ -92,26 +93,46 @@ const aPurchase = fc
 /** A moment of one week in UTC, by the half hour. */
 const aMoment = fc.integer({ min: 0, max: 335 }).map((half) => Date.parse('2026-11-16T00:00:00Z') + half * 1_800_000);
 
+const aTier = fc.constantFrom(null, 'silver', 'gold', 'platinum');
+
 const seen = new Set<string>();
 
 describe('rules, any of them', () => {
   it(`give what the naive model gives (SEED=${seed})`, () => {
     fc.assert(
-      fc.property(someRules, caps, aPurchase, aMoment, fc.boolean(), (rules, all, purchase, nowMs, isFirst) => {
-        const version = compile({ id: 'v', version: 1, timeZone: 'UTC', caps: all, rules });
-        const rated = rate(version, { purchase, time: version.calendar.at(nowMs), isFirst });
-        const weekday = wire.weekdays[Math.floor((nowMs - Date.parse('2026-11-16T00:00:00Z')) / 86_400_000)];
-        assert.ok(weekday);
-        const time = new Date(nowMs).toISOString().slice(11, 16);
-        assert.deepEqual(
-          rated.map(({ rule, points }) => [rule.rule.id, points]),
-          naivePoints(rules, all, { purchase, weekday, time, isFirst }),
-        );
-        for (const each of rated) note(each, version.rules.length > rated.length);
-      }),
+      fc.property(
+        someRules,
+        caps,
+        aPurchase,
+        aMoment,
+        fc.boolean(),
+        aTier,
+        (rules, all, purchase, nowMs, isFirst, tier) => {
+          const version = compile({ id: 'v', version: 1, timeZone: 'UTC', caps: all, rules });
+          const rated = rate(version, { purchase, time: version.calendar.at(nowMs), isFirst, tier });
+          const weekday = wire.weekdays[Math.floor((nowMs - Date.parse('2026-11-16T00:00:00Z')) / 86_400_000)];
+          assert.ok(weekday);
+          const time = new Date(nowMs).toISOString().slice(11, 16);
+          assert.deepEqual(
+            rated.map(({ rule, points }) => [rule.rule.id, points]),
+            naivePoints(rules, all, { purchase, weekday, time, isFirst, tier }),
+          );
+          for (const each of rated) note(each, version.rules.length > rated.length);
+        },
+      ),
       { seed, numRuns: 2_000 },
     );
-    for (const what of ['lost', 'capped', 'unmatched', 'points_per_amount', 'fixed', 'multiplier', 'times', 'lines']) {
+    for (const what of [
+      'lost',
+      'capped',
+      'unmatched',
+      'points_per_amount',
+      'fixed',
+      'multiplier',
+      'times',
+      'tiers',
+      'lines',
+    ]) {
       assert.ok(seen.has(what), `${what} came up`);
     }
   });
@@ -126,7 +147,7 @@ describe('rules, any of them', () => {
         const given = new Map<string, number>();
         for (const [purchase, hours] of steps) {
           nowMs += hours * 3_600_000;
-          const rated = rate(version, { purchase, time: version.calendar.at(nowMs), isFirst: false });
+          const rated = rate(version, { purchase, time: version.calendar.at(nowMs), isFirst: false, tier: null });
           const grants = grantsOf(version, rated, nowMs);
           const many = allot(counters, grants, nowMs);
           const few = allot(counters, folded(grants), nowMs);
@@ -154,6 +175,7 @@ function note(each: ReturnType<typeof rate>[number], someDidNot: boolean): void 
   if (each.points < each.beforeCaps) seen.add('capped');
   if (someDidNot) seen.add('unmatched');
   if (conditions.times !== undefined) seen.add('times');
+  if (conditions.tiers !== undefined) seen.add('tiers');
   if (each.eligibleAmount > 0 && (conditions.skus ?? conditions.categories)) seen.add('lines');
 }
 

@@ -23,6 +23,7 @@ interface Case {
   readonly caps?: wire.Rule['caps'];
   readonly purchase: wire.Purchase;
   readonly isFirst?: boolean;
+  readonly tier?: string | null;
   /** `<rule> <points>`, with ` of <before caps>` where it would give more, and ` lost to <rule>`; those that matched. */
   readonly gives: string;
 }
@@ -263,6 +264,19 @@ const cases: readonly Case[] = [
     gives: 'a 50, base 1',
   },
   {
+    name: 'a tier',
+    rules: [base, rule({ id: 'a', conditions: { tiers: ['silver', 'gold'] }, effect: times(2) })],
+    purchase: purchase(100),
+    tier: 'gold',
+    gives: 'a 1, base 1',
+  },
+  {
+    name: 'no tier, and another',
+    rules: [base, rule({ id: 'a', conditions: { tiers: ['gold'] }, effect: times(2) })],
+    purchase: purchase(100),
+    gives: 'base 1',
+  },
+  {
     name: 'a later purchase',
     rules: [base, rule({ id: 'a', conditions: { first_purchase: true }, effect: fixed(50) })],
     purchase: purchase(100),
@@ -274,10 +288,10 @@ function compiled(rules: readonly wire.Rule[], caps: wire.Rule['caps'] = []) {
   return compile({ id: 'v', version: 1, timeZone: 'Europe/Berlin', caps, rules });
 }
 
-function given({ rules, caps, purchase: bought, isFirst = false }: Case): string {
+function given({ rules, caps, purchase: bought, isFirst = false, tier = null }: Case): string {
   const version = compiled(rules, caps);
   const madeAtMs = bought.occurred_at === undefined ? nowMs : Date.parse(bought.occurred_at);
-  const rated = rate(version, { purchase: bought, time: version.calendar.at(madeAtMs), isFirst });
+  const rated = rate(version, { purchase: bought, time: version.calendar.at(madeAtMs), isFirst, tier });
   return rated
     .map(({ rule: { rule }, points, beforeCaps, lostTo }) => {
       const more = beforeCaps > points ? ` of ${beforeCaps}` : '';
@@ -300,6 +314,7 @@ describe('why a rule does not match', () => {
     ],
     ['channel', rule({ id: 'a', conditions: { channels: ['x'], times: { days: ['sun'] } }, effect: fixed(1) })],
     ['times', rule({ id: 'a', conditions: { times: { days: ['sun'] }, first_purchase: true }, effect: fixed(1) })],
+    ['tiers', rule({ id: 'a', conditions: { tiers: ['gold'], first_purchase: true }, effect: fixed(1) })],
     ['first_purchase', rule({ id: 'a', conditions: { first_purchase: true }, effect: fixed(1) })],
   ];
   for (const [reason, one] of reasons) {
@@ -309,6 +324,7 @@ describe('why a rule does not match', () => {
         purchase: purchase(1_450, { lines: breakfast }),
         time: version.calendar.at(nowMs),
         isFirst: false,
+        tier: 'silver',
       };
       assert.equal(unmatchedBy(version.rules[0] as (typeof version.rules)[number], facts), reason);
       assert.deepEqual(rate(version, facts), []);
@@ -365,7 +381,7 @@ describe('what the ledger is asked for', () => {
 
   it('is few grants, in the order of rules, each with the ends of its windows', () => {
     const version = compiled(rules, [{ per: 'month', points: 99 }]);
-    assert.deepEqual(ratePurchase(version, purchase(1), nowMs), {
+    assert.deepEqual(ratePurchase(version, purchase(1), null, nowMs), {
       rules: 'v',
       first: [
         { points: 1, caps: [ofAll] },
@@ -382,8 +398,13 @@ describe('what the ledger is asked for', () => {
 
   it('is nothing of rules that give nothing', () => {
     const version = compiled([base, rule({ id: 'x', effect: times(2) })]);
-    assert.deepEqual(ratePurchase(version, purchase(99), nowMs), { rules: 'v', first: [], later: [] });
-    const rated = rate(version, { purchase: purchase(100), time: version.calendar.at(nowMs), isFirst: true });
+    assert.deepEqual(ratePurchase(version, purchase(99), null, nowMs), { rules: 'v', first: [], later: [] });
+    const rated = rate(version, {
+      purchase: purchase(100),
+      time: version.calendar.at(nowMs),
+      isFirst: true,
+      tier: null,
+    });
     assert.deepEqual(folded(grantsOf(version, rated, nowMs)), [{ points: 2, caps: [] }]);
   });
 });

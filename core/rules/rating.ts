@@ -146,9 +146,15 @@ export interface RatedPurchase {
   readonly later: readonly Grant[];
 }
 
-export function ratePurchase(rules: CompiledRules, purchase: wire.Purchase, nowMs: number): RatedPurchase {
+/** @param tier of the wallet; null: none. Looked at only by rules that {@link CompiledRules.asksForTier} */
+export function ratePurchase(
+  rules: CompiledRules,
+  purchase: wire.Purchase,
+  tier: string | null,
+  nowMs: number,
+): RatedPurchase {
   const time = rules.calendar.at(madeAtMs(purchase, nowMs));
-  const grants = (isFirst: boolean) => folded(grantsOf(rules, rate(rules, { purchase, time, isFirst }), nowMs));
+  const grants = (isFirst: boolean) => folded(grantsOf(rules, rate(rules, { purchase, time, isFirst, tier }), nowMs));
   const later = grants(false);
   return { rules: rules.id, first: rules.asksForFirst ? grants(true) : later, later };
 }

@@ -2,6 +2,7 @@
  * The tables `rule_versions`, `earn_rules` and `rule_additions`. SQL only; every change is one statement.
  */
 import { limits, type ProgramId, type rules as wire } from '@local-plus/contracts';
+import { audited } from '../audit/index.ts';
 import {
   type Creation,
   type CreationKey,
@@ -86,10 +87,13 @@ const addStatement = `with moved as (
 const additionStatement = `select encode(request_hash, 'hex') as request_hash, rules_count from rule_additions
   where version_id = $1::uuid and idempotency_key = $2`;
 
-const publishStatement = `update rule_versions
-  set status = 'published', effective_from = $2, published_at = $3, publication_key = $4,
-    publication_hash = decode($5, 'hex')
-  where id = $1::uuid and status = 'draft' returning ${columns}`;
+const publishStatement = `with moved as (
+    update rule_versions
+    set status = 'published', effective_from = $2, published_at = $3, publication_key = $4,
+      publication_hash = decode($5, 'hex')
+    where id = $1::uuid and status = 'draft' returning ${columns}
+  ), ${audited(6, 'moved')}
+  select * from moved`;
 
 const byKeyStatement = `select ${columns} from rule_versions where creator = $1::uuid and idempotency_key = $2`;
 const byIdStatement = `select ${columns} from rule_versions where id = $1::uuid and program_id = $2::uuid`;
@@ -157,9 +161,9 @@ export class RulesStore {
   }
 
   /** null: there is no such draft (any more). */
-  async publish(id: string, key: ChangeKey, effectiveFrom: Date, now: Date): Promise<VersionRow | null> {
+  async publish(id: string, key: ChangeKey, effectiveFrom: Date, now: Date, audit: string): Promise<VersionRow | null> {
     const { idempotencyKey, requestHash } = key;
-    const parameters = [id, effectiveFrom, now, idempotencyKey, requestHash];
+    const parameters = [id, effectiveFrom, now, idempotencyKey, requestHash, audit];
     return (await this.#database.write<VersionRow>(publishStatement, parameters))[0] ?? null;
   }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { limits, wallets, rules as wire } from '@local-plus/contracts';
+import postgres from 'postgres';
 import { assertProblem, operator, TestStack } from '../test/stack.ts';
 import { parsed, Tenant } from '../test/tenant.ts';
 import { rulesLimits } from './limits.ts';
@@ -49,6 +50,21 @@ describe('versions of earn rules over HTTP', () => {
     const read = await program.read(`${pathOf(program)}/${second.id}`, wire.rulesPage);
     assert.deepEqual(read, { ...done, rules: many(3).map((each) => wire.rule.parse(each)), next_cursor: null });
     assert.deepEqual(await program.read(`${pathOf(program)}/current`, wire.rulesPage), read);
+  });
+
+  it('are written down in the audit trail when they are published, once', async () => {
+    const program = await tenant.sibling();
+    const { id } = await draft(program, { rules: [fixed('a')] });
+    const key = randomUUID();
+    for (let time = 0; time < 2; time++) await publish(program, id, {}, key);
+    const sql = postgres(stack.postgres.url, { max: 1 });
+    const entries = await sql<{ after: { rules_id: string; rules_count: number } }[]>`select entry->'after' as after
+      from audit_entries where entry->'target'->>'id' = ${program.programId} and entry->>'action' = 'program.rules'`;
+    await sql.end({ timeout: 1 });
+    assert.deepEqual(
+      entries.map(({ after: { rules_id, rules_count } }) => [rules_id, rules_count]),
+      [[id, 1]],
+    );
   });
 
   it('change no more once they are published', async () => {

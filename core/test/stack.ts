@@ -22,9 +22,12 @@ import { migrationsFolder, readConfig } from '../config.ts';
 import { signHeaders } from '../platform/http/index.ts';
 import { migrate } from '../platform/postgres/index.ts';
 import { createLog, type Log } from '../platform/telemetry/index.ts';
+import { assertWritten } from './written.ts';
 
 export const signingKeysText = `k2:${randomBytes(32).toString('base64url')},k1:${randomBytes(32).toString('base64url')}`;
 export const [signingKey, olderSigningKey] = parseSigningKeys(signingKeysText);
+export const codeKeysText = `k1:${randomBytes(32).toString('base64url')}`;
+export const customerKeysText = `c1:${randomBytes(32).toString('base64url')}`;
 export const adminToken = randomBytes(32).toString('base64url');
 
 export type Caller = Partial<EdgeContext>;
@@ -145,6 +148,8 @@ export class TestStack {
       REDIS_URL: this.#valkey?.url ?? '',
       EDGE_SIGNING_KEYS: signingKeysText,
       ADMIN_TOKEN: adminToken,
+      GIFTCARD_CODE_KEYS: codeKeysText,
+      CUSTOMER_KEYS: customerKeysText,
       ...env,
     });
     const app = createApp({ config, log: quiet, fatal: (reason) => assert.fail(reason) });
@@ -157,8 +162,13 @@ export class TestStack {
 
   async stop(): Promise<void> {
     for (const app of this.#apps) await app.stop();
-    await this.#valkey?.stop();
-    await this.#postgres?.stop();
-    rmSync(this.#dir, { recursive: true, force: true });
+    try {
+      // Unless the test has ended it.
+      if (this.#postgres?.pid) await assertWritten(this.#postgres.url);
+    } finally {
+      await this.#valkey?.stop();
+      await this.#postgres?.stop();
+      rmSync(this.#dir, { recursive: true, force: true });
+    }
   }
 }

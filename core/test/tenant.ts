@@ -16,8 +16,8 @@ export class Tenant {
     this.programId = programId;
   }
 
-  static async open(client: SignedClient, program: object = {}): Promise<Tenant> {
-    const merchant = await client.post('/v1/merchants', { name: 'M' }, { caller: operator });
+  static async open(client: SignedClient, program: object = {}, name = 'M'): Promise<Tenant> {
+    const merchant = await client.post('/v1/merchants', { name }, { caller: operator });
     const caller = merchantCaller(merchants.merchant.parse(merchant.json).id);
     return new Tenant(client, caller, await newProgram(client, caller, program));
   }

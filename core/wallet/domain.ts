@@ -26,6 +26,7 @@ export interface ProgramRules {
 
 /** What every earn has to know of a wallet. Only the status can change. */
 export interface WalletFacts {
+  readonly kind: 'wallet';
   readonly walletId: WalletId;
   /** The wallet as the ledger knows it. */
   readonly accountId: AccountId;

@@ -63,7 +63,7 @@ async function create(ports: HandlerPorts, request: CoreRequest<'wallets.create'
   });
   if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
   if (outcome.type === 'conflict') throw new ProblemError('external_id_taken');
-  ports.directory.learn(outcome.row, program);
+  ports.directory.learn(outcome.row.id, outcome.row, program);
   // As it was created, the first time and every time.
   return createdAnswer(walletJson({ ...outcome.row, status: 'active' }, noBalance), outcome.type === 'replayed');
 }
@@ -72,8 +72,12 @@ async function read(ports: HandlerPorts, request: CoreRequest<'wallets.read'>): 
   const id = parseId<WalletId>(request.params[0] ?? '');
   const row = id === null ? null : await ports.rows.submit(id);
   if (row === null || !sees(request.context, row.merchant_id)) throw new ProblemError('not_found');
-  const balance = await ports.balances.balance(walletAccount(row.id));
-  return { status: 200, body: JSON.stringify(walletJson(row, balance)) };
+  return { status: 200, body: JSON.stringify(await shownWallet(row, ports.balances)) };
+}
+
+/** With the balance that it has now. */
+export async function shownWallet(row: WalletRow, balances: WalletBalances): Promise<wallets.Wallet> {
+  return walletJson(row, await balances.balance(walletAccount(row.id)));
 }
 
 function walletJson(row: WalletRow, ledger: Balance): wallets.Wallet {

@@ -2,14 +2,14 @@
  * The wallet module: who owns a wallet, and in which program it stands. Owner of `wallets`. It knows nothing of the
  * ledger but a port for balances.
  */
-import type { AccountId, WalletId } from '@local-plus/contracts';
+import type { AccountId, CustomerId, MerchantId, ProgramId, WalletId, wallets } from '@local-plus/contracts';
 import { Batcher } from '../platform/batching/index.ts';
 import { type Handlers, ProblemError } from '../platform/http/index.ts';
 import { type Creation, type Database, DatabaseUnavailable } from '../platform/postgres/index.ts';
 import type { Metrics } from '../platform/telemetry/index.ts';
-import { WalletDirectory } from './directory.ts';
+import { walletDirectory } from './directory.ts';
 import type { ProgramDirectory, WalletFacts } from './domain.ts';
-import { type WalletBalances, walletHandlers } from './handler.ts';
+import { shownWallet, type WalletBalances, walletHandlers } from './handler.ts';
 import { type NewWallet, type WalletRow, WalletStore } from './store.ts';
 
 export type { ProgramDirectory, WalletFacts } from './domain.ts';
@@ -34,7 +34,22 @@ export interface WalletModule {
   /** At once when it is in memory; null: there is no such wallet. */
   facts(walletId: WalletId): Found<WalletFacts>;
   /** The same for the ledger, to which a wallet is an account. */
-  readonly accounts: { find(accountId: AccountId): Found<WalletFacts> };
+  readonly accounts: {
+    find(accountId: AccountId): Found<WalletFacts>;
+    /** Only from memory. */
+    known(accountId: AccountId): WalletFacts | undefined;
+  };
+  /** null: it has none. */
+  customerOf(walletId: WalletId): Promise<string | null>;
+  /** The wallets of a program in the order of their ids, from behind `after` (null: the first). */
+  ofProgram(programId: ProgramId, after: WalletId | null, rowsMax: number): Promise<readonly WalletId[]>;
+  /** A merchant's wallets that were created for any of these customers, newest first, from below `after` (null: the newest). */
+  ofCustomers(
+    merchantId: MerchantId,
+    customerIds: readonly CustomerId[],
+    after: WalletId | null,
+    rowsMax: number,
+  ): Promise<readonly wallets.Wallet[]>;
 }
 
 export function createWalletModule(options: WalletOptions): WalletModule {
@@ -51,7 +66,7 @@ export function createWalletModule(options: WalletOptions): WalletModule {
     ...bounds,
     run: (wanted) => store.createMany(wanted),
   });
-  const directory = new WalletDirectory(rows, options.programs, limits.walletsHeldMax);
+  const directory = walletDirectory(rows, options.programs, limits.walletsHeldMax);
   metrics.gauge('wallet_directory_held', 'Wallets in memory.', () => [{ value: directory.counts.held }]);
   metrics.counter('wallet_directory_total', 'Look-ups of wallets, by whether they were in memory.', () => [
     { labels: { result: 'hit' }, value: directory.counts.hits },
@@ -67,7 +82,15 @@ export function createWalletModule(options: WalletOptions): WalletModule {
       nowMs: Date.now,
     }),
     facts: (walletId) => directory.find(walletId),
-    // Until there are other kinds of accounts, every account that can be asked for is a wallet.
-    accounts: { find: (accountId) => directory.find(accountId as string as WalletId) },
+    customerOf: async (walletId) => (await rows.submit(walletId))?.customer_id ?? null,
+    ofProgram: (programId, after, rowsMax) => store.ofProgram(programId, after, rowsMax),
+    async ofCustomers(merchantId, customerIds, after, rowsMax) {
+      const found = await store.ofCustomers(merchantId, customerIds, after, rowsMax);
+      return Promise.all(found.map((row) => shownWallet(row, options.balances)));
+    },
+    accounts: {
+      find: (accountId) => directory.find(accountId as string as WalletId),
+      known: (accountId) => directory.known(accountId as string as WalletId),
+    },
   };
 }

@@ -48,6 +48,16 @@ const byKeyStatement = `select ${createdColumns}, w.creator, w.idempotency_key,
   from unnest($1::uuid[], $2::text[]) as wanted(creator, key)
   join wallets as w on w.creator = wanted.creator and w.idempotency_key = wanted.key`;
 
+/** Before every id. */
+const NIL = '00000000-0000-0000-0000-000000000000';
+
+const ofProgramStatement = `select id from wallets
+  where program_id = $1::uuid and id > $2::uuid order by id limit $3::int`;
+
+const ofCustomersStatement = `select ${columns} from wallets
+  where customer_id = any($2::uuid[]) and merchant_id = $1::uuid and ($3::uuid is null or id < $3::uuid)
+  order by id desc limit $4::int`;
+
 const byIdStatement = `select ${columns} from wallets where id = any($1::uuid[])`;
 
 export class WalletStore {
@@ -55,6 +65,23 @@ export class WalletStore {
 
   constructor(database: Database) {
     this.#database = database;
+  }
+
+  /** In the order of their ids, from behind `after` (null: the first). */
+  async ofProgram(programId: ProgramId, after: WalletId | null, rowsMax: number): Promise<readonly WalletId[]> {
+    const parameters = [programId, after ?? NIL, rowsMax];
+    const rows = await this.#database.read<{ readonly id: WalletId }>(ofProgramStatement, parameters);
+    return rows.map(({ id }) => id);
+  }
+
+  /** Of any of these customers, newest first, from below `after` (null: the newest). */
+  ofCustomers(
+    merchantId: string,
+    customerIds: readonly string[],
+    after: WalletId | null,
+    rowsMax: number,
+  ): Promise<readonly WalletRow[]> {
+    return this.#database.read<WalletRow>(ofCustomersStatement, [merchantId, customerIds, after, rowsMax]);
   }
 
   /** In the order of `ids`; null for what does not exist. */
@@ -112,6 +139,7 @@ function insertParameters(wanted: readonly NewWallet[]): string[][] {
 /** What all wallets of a program have in common is the program's: they share its texts. */
 export function factsOf(row: WalletRow, { merchantId, programId, unit, rules }: ProgramTerms): WalletFacts {
   return {
+    kind: 'wallet',
     walletId: row.id,
     accountId: walletAccount(row.id),
     merchantId,

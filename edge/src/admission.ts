@@ -9,6 +9,8 @@
  * - A token not known yet is verified on the same terms.
  * - A key that core refuses leaves its request counted on the address, joined or not.
  * - What looks like guessing counts more (limiting/weights.ts).
+ * - Whoever calls for a merchant that is not active is refused once it is counted: a key by core's word, a token here; but
+ *   for members, whose scopes core has cut down to what is left.
  *
  * RFC 6585 §4 (429); draft-ietf-httpapi-ratelimit-headers.
  */
@@ -32,11 +34,15 @@ import type { Take } from './limiting/limiter.ts';
 import type { Plan, PlanTake } from './limiting/plan.ts';
 import { surcharge } from './limiting/weights.ts';
 import { edgeLimits } from './limits.ts';
+import { Members } from './members.ts';
 import type { Origin } from './origin.ts';
 import type { Ports } from './ports.ts';
 import { Tenants } from './tenants.ts';
 
 const addressLimit = limits.ipRequestsPerMinute;
+const misses: ReadonlySet<number> = new Set([404]);
+/** The PIN is wrong; nobody has the code. */
+const codeFailures: ReadonlySet<number> = new Set([403, 404]);
 
 export class Admission {
   readonly #ports: Ports;
@@ -45,6 +51,7 @@ export class Admission {
   /** null: there is no issuer whose tokens count. */
   readonly #tokens: Tokens | null;
   readonly #tenants: Tenants;
+  readonly #members: Members;
 
   constructor(ports: Ports, origin: Origin) {
     this.#ports = ports;
@@ -52,6 +59,7 @@ export class Admission {
     const { tokens } = ports.config;
     this.#tokens = tokens === null ? null : new Tokens(ports, origin, tokens);
     this.#tenants = new Tenants(ports, origin);
+    this.#members = new Members(ports, origin);
   }
 
   /** Fills `grant` and `counted`. Refuses with `rate_limited`, `overloaded` or, when core cannot be asked, `unavailable`. */
@@ -67,6 +75,7 @@ export class Admission {
       const known = this.#keys.known(digest, nowMs);
       if (known === 'refused') return this.#countAddress(exchange);
       if (known !== null) {
+        if (isOver(known.grant, nowMs)) return this.#countAddress(exchange);
         if (!known.isFresh) this.#refresh(exchange, digest, nowMs);
         return this.#countKey(exchange, known.grant);
       }
@@ -93,10 +102,12 @@ export class Admission {
   }
 
   /** The step of a route that looks something up: whoever asks for what is not there is charged for guessing. */
-  chargeMisses(step: Step): Step {
+  chargeMisses({ guesses }: Pick<Route, 'guesses'>, step: Step): Step {
+    const [failures, guess] =
+      guesses === 'code' ? ([codeFailures, 'wrongCode'] as const) : ([misses, 'notFound'] as const);
     return async (exchange) => {
       const answer = await step(exchange);
-      if (answer?.status === 404) this.#charge(exchange, surcharge('notFound'));
+      if (answer !== undefined && failures.has(answer.status)) this.#charge(exchange, surcharge(guess));
       return answer;
     };
   }
@@ -173,12 +184,17 @@ export class Admission {
   async #settleToken(exchange: Exchange, verdict: TokenVerdict, isPublic: boolean): Promise<Answer | undefined> {
     switch (verdict.kind) {
       case 'granted': {
-        const { grant } = verdict;
+        const { asMember } = verdict;
+        const grant = asMember === null ? verdict.grant : await this.#asMember(exchange, verdict.grant, asMember);
+        if (grant === 'away') return this.#answerUnchecked(exchange, isPublic);
         const tenant = grant.merchantId === null ? null : await this.#tenants.find(exchange, grant.merchantId);
         if (tenant === 'away') return this.#answerUnchecked(exchange, isPublic);
         exchange.grant = grant;
         exchange.tenant = tenant;
-        return this.#countPlans(exchange, grant, 1);
+        const refusal = await this.#countPlans(exchange, grant, 1);
+        if (refusal !== undefined || isPublic || asMember !== null || tenant === null || tenant.isActive)
+          return refusal;
+        return refuse(exchange, 'merchant_inactive');
       }
       case 'refused':
         exchange.hasBadToken = true;
@@ -186,6 +202,13 @@ export class Admission {
       case 'away':
         return this.#answerUnchecked(exchange, isPublic);
     }
+  }
+
+  /** @param named the scopes that the token names; none: all that the role has */
+  async #asMember(exchange: Exchange, grant: Grant, named: Grant['scopes']): Promise<Grant | 'away'> {
+    const allowed = await this.#members.scopes(exchange, grant.merchantId ?? '', grant.subject);
+    if (allowed === 'away') return 'away';
+    return { ...grant, scopes: named.length === 0 ? allowed : allowed.filter((one) => named.includes(one)) };
   }
 
   async #answerUnchecked(exchange: Exchange, isPublic: boolean): Promise<Answer | undefined> {
@@ -269,6 +292,11 @@ function atOnce({ burst, minute, month }: Plan): number {
     minute ?? Number.POSITIVE_INFINITY,
     month ?? Number.POSITIVE_INFINITY,
   );
+}
+
+/** A key that has expired since core was asked. */
+function isOver({ expiresAtMs }: KnownKey, nowMs: number): boolean {
+  return expiresAtMs !== null && expiresAtMs <= nowMs;
 }
 
 /** A verdict, or `away` when the request that was to bring it has died on the way (K2). */

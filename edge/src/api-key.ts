@@ -25,6 +25,8 @@ export async function keyDigest(authorization: string | null): Promise<string | 
 export interface KnownKey {
   readonly grant: Grant;
   readonly tenant: Tenant | null;
+  /** Unix time; null: never. */
+  readonly expiresAtMs: number | null;
 }
 
 /** Asks core what a key may do. */
@@ -49,5 +51,6 @@ function knownKeyOf(key: merchants.KeyGrant): KnownKey {
     plan: { burst, minute, month },
     planKey: api_key_id,
   };
-  return { grant, tenant: merchant_id === null || key.tenant === null ? null : tenantOf(merchant_id, key.tenant) };
+  const tenant = merchant_id === null || key.tenant === null ? null : tenantOf(merchant_id, key.tenant);
+  return { grant, tenant, expiresAtMs: key.expires_at_ms };
 }

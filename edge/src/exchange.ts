@@ -42,6 +42,8 @@ export interface Grant {
 
 /** The merchant that a caller acts for, as far as the edge has to know it. */
 export interface Tenant {
+  /** Whether its keys and customers may call; its members still may do what core says. */
+  readonly isActive: boolean;
   /** What all of its callers may ask for together; null: as much as each of them may. */
   readonly plan: Plan | null;
   readonly planKey: string;

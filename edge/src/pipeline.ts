@@ -35,7 +35,7 @@ export function createPipelines(ports: Ports, origin: Origin): Pipelines {
   const get = framing({ method: 'GET', body: null });
   const lastStep = (route: Route): Step => {
     const step = route.cacheS === null ? forward(route, origin, ports.nowMs) : fromCache(cache, route, route.cacheS);
-    return route.problems.includes('not_found') ? admission.chargeMisses(step) : step;
+    return route.problems.includes('not_found') ? admission.chargeMisses(route, step) : step;
   };
   return {
     stepsOf: (route) => [
@@ -43,7 +43,7 @@ export function createPipelines(ports: Ports, origin: Origin): Pipelines {
       refuseHopByHop,
       admission.admit(route),
       ...botSteps(bots),
-      ...(route.scope === 'admin' ? accessSteps : []),
+      ...(route.scope === null ? [] : accessSteps.map((step) => (route.scope === 'admin' ? step : ofOperator(step)))),
       ...(route.scope === null ? [] : [requireCaller, requireScope(route)]),
       requireIds,
       ...(route.method === 'POST' && route.idempotent ? [requireIdempotencyKey] : []),
@@ -60,6 +60,11 @@ export function createPipelines(ports: Ports, origin: Origin): Pipelines {
         : { [securityTxtPath]: [get, admission.admit({ scope: null }), answerSecurityTxt(securityTxt, ports.nowMs)] }),
     },
   };
+}
+
+/** Who has the operator's token needs more than that, on whatever route. */
+function ofOperator(step: Step): Step {
+  return (exchange) => (exchange.grant?.scopes.includes('admin') ? step(exchange) : undefined);
 }
 
 function bodySteps(route: Route, admission: Admission): readonly Step[] {

@@ -29,11 +29,51 @@ async function inTurn(count: number, ask: (at: number) => Promise<Response>): Pr
 }
 
 const missing = () => problemResponse(404, 'not_found');
-async function stageOf(change: Partial<merchants.KeyGrant>): Promise<Stage> {
+async function stageOf(change: Partial<merchants.KeyGrantAsTold>): Promise<Stage> {
   const stage = await createStage();
   stage.keys.set((await keyDigest(`Bearer ${key}`)) as string, { ...grant, ...change });
   return stage;
 }
+
+describe('who guesses codes of gift cards', () => {
+  const lookUp = {
+    method: 'POST',
+    headers: { ...authorized, 'content-type': 'application/json' },
+    body: JSON.stringify({ code: '7Q2M-4X9T-B0KD-3HWA-2', pin: '000000' }),
+  };
+
+  for (const [status, code] of [
+    [404, 'not_found'],
+    [403, 'giftcard_pin_wrong'],
+  ] as const) {
+    it(`is slowed by twenty requests for each ${code}`, async () => {
+      const stage = await stageOf({ requests_per_minute: 100, scopes: ['giftcards:read'] });
+      stage.answer(() => problemResponse(status, code));
+      const answers = await inTurn(10, () => stage.ask('/v1/giftcards/lookup', lookUp));
+      assert.deepEqual(answers, { [`${status} ${code}`]: 5, '429 rate_limited': 5 });
+    });
+  }
+
+  it('is not, for a card that needs its PIN, or one that looks at none for a while', async () => {
+    const stage = await stageOf({ requests_per_minute: 100, scopes: ['giftcards:read'] });
+    for (const [status, code] of [
+      [409, 'giftcard_pin_missing'],
+      [429, 'giftcard_pin_locked'],
+    ] as const) {
+      stage.answer(() => problemResponse(status, code));
+      assert.deepEqual(await inTurn(20, () => stage.ask('/v1/giftcards/lookup', lookUp)), {
+        [`${status} ${code}`]: 20,
+      });
+    }
+  });
+
+  it('is told of mistyped ones by the edge: core is not asked', async () => {
+    const stage = await stageOf({ scopes: ['giftcards:read'] });
+    const body = JSON.stringify({ code: '7Q2M-4X9T-B0KD-3HWA-3' });
+    assert.equal(await told(await stage.ask('/v1/giftcards/lookup', { ...lookUp, body })), '400 invalid_request');
+    assert.deepEqual(stage.asked, []);
+  });
+});
 
 describe('who asks for what is not there', () => {
   it('with a known key is slowed by its own count, by five requests each', async () => {
@@ -127,7 +167,7 @@ describe('a plan', () => {
   it('of an older core, which says nothing of more, is the minute’s alone', async () => {
     const { burst: _burst, requests_per_month: _month, tenant: _tenant, ...older } = grant;
     const stage = await createStage();
-    stage.keys.set((await keyDigest(`Bearer ${key}`)) as string, older as merchants.KeyGrant);
+    stage.keys.set((await keyDigest(`Bearer ${key}`)) as string, older as merchants.KeyGrantAsTold);
     const answer = await stage.ask(balance, { headers: authorized });
     assert.equal(answer.headers.get('ratelimit-policy'), '"key";q=1000;w=60');
   });

@@ -81,6 +81,21 @@ describe('the public cache', () => {
     assert.equal(stage.asked.length, 2);
   });
 
+  it('knows a search by what it means, and asks nothing that the catalog does not know', async () => {
+    const stage = await catalogStage();
+    for (const query of ['q=Big+++Shoes+&country=DE&min=0500', 'min=500&country=DE&q=big%20shoes&limit=25']) {
+      assert.equal((await stage.ask(`/v1/catalog?${query}`)).status, 200);
+    }
+    assert.deepEqual(
+      stage.asked.map(({ target }) => target),
+      ['/v1/catalog?country=DE&limit=25&min=500&q=big+shoes'],
+    );
+    for (const query of ['q=', 'q=+a', 'country=de', 'kind=card', 'max=0', 'category=A', 'sort=name', 'q=a&q=b']) {
+      assert.equal(await told(await stage.ask(`/v1/catalog?${query}`)), '400 invalid_request', query);
+    }
+    assert.equal(stage.asked.length, 1);
+  });
+
   it('answers with validators and its age, and none of the origin’s headers', async () => {
     const stage = await catalogStage();
     await stage.ask('/v1/catalog');

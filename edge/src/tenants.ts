@@ -65,9 +65,10 @@ export class Tenants {
   }
 }
 
-export function tenantOf(merchantId: string, { plan, allowed_origins }: merchants.Tenant): Tenant {
+export function tenantOf(merchantId: string, { status, plan, allowed_origins }: merchants.Tenant): Tenant {
   const limited = plan !== null && Object.values(plan).some((count) => count !== null);
   return {
+    isActive: status === 'active',
     plan: limited ? { burst: plan.burst, minute: plan.requests_per_minute, month: plan.requests_per_month } : null,
     planKey: `tenant ${merchantId}`,
     allowedOrigins: new Set(allowed_origins),

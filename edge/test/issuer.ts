@@ -98,6 +98,10 @@ export interface TokenStage {
   readonly keys: Stage['keys'];
   readonly tenants: Stage['tenants'];
   readonly tenantsAsked: Stage['tenantsAsked'];
+  readonly members: Stage['members'];
+  readonly membersAsked: Stage['membersAsked'];
+  /** Core cannot be reached from now on, or again. */
+  readonly keepAway: Stage['keepAway'];
   /** How the origin answers from now on. */
   readonly answer: Stage['answer'];
   /** What the issuer publishes. */
@@ -129,6 +133,9 @@ export async function createTokenStage(
     keys: core.keys,
     tenants: core.tenants,
     tenantsAsked: core.tenantsAsked,
+    members: core.members,
+    membersAsked: core.membersAsked,
+    keepAway: core.keepAway,
     answer: core.answer,
     jwks: published.map(({ jwk }) => jwk),
     askedOutside: [],

@@ -13,6 +13,7 @@ import {
   type EdgeContext,
   internalPaths,
   limits,
+  type members,
   type merchants,
   problem,
   type revocations,
@@ -46,9 +47,11 @@ export interface StandIn {
   /** Why others were not believed. */
   readonly disbelieved: string[];
   readonly lookUps: string[];
-  readonly keys: Map<string, merchants.KeyGrant>;
+  readonly keys: Map<string, merchants.KeyGrantAsTold>;
   /** What is told of merchants, by their id. */
-  readonly tenants: Map<string, merchants.Tenant>;
+  readonly tenants: Map<string, merchants.TenantAsTold>;
+  /** What is told of members, by merchant and subject with a space between. */
+  readonly members: Map<string, members.MemberGrant>;
   readonly originsAsked: string[];
   /** What is told of revocations; the place is the index. */
   readonly revoked: revocations.ListPage['data'];
@@ -67,7 +70,13 @@ export async function startStandIn(): Promise<StandIn> {
     noncesMax: 100_000,
   });
   const asked = { believed: [], disbelieved: [], lookUps: [], originsAsked: [] };
-  const standIn = { ...asked, keys: new Map(), tenants: new Map(), revoked: [] } as unknown as StandIn;
+  const standIn = {
+    ...asked,
+    keys: new Map(),
+    tenants: new Map(),
+    members: new Map(),
+    revoked: [],
+  } as unknown as StandIn;
   standIn.generation = null;
   standIn.reply = () => ({ status: 201, body: '{"ok":true}' });
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -147,10 +156,15 @@ function tellEdge(standIn: StandIn, target: string): Reply | null {
     const tenant = standIn.tenants.get(target.slice(internalPaths.tenants.length));
     return tenant ? { status: 200, body: JSON.stringify(tenant) } : problemReply(404, 'not_found');
   }
+  if (target.startsWith(internalPaths.members)) {
+    const asked = new URLSearchParams(target.split('?')[1]);
+    const member = standIn.members.get(`${asked.get('merchant_id')} ${asked.get('subject')}`);
+    return member ? { status: 200, body: JSON.stringify(member) } : problemReply(404, 'not_found');
+  }
   if (target.startsWith(internalPaths.origins)) {
     const origin = new URLSearchParams(target.split('?')[1]).get('origin') ?? '';
     standIn.originsAsked.push(origin);
-    const isAllowed = [...standIn.tenants.values()].some(({ allowed_origins }) => allowed_origins.includes(origin));
+    const isAllowed = [...standIn.tenants.values()].some(({ allowed_origins }) => allowed_origins?.includes(origin));
     return isAllowed ? { status: 200, body: '{}' } : problemReply(404, 'not_found');
   }
   if (target.startsWith(internalPaths.revocations)) {

@@ -2,7 +2,7 @@
  * The edge without a runtime around it, for tests of single steps and of the whole: a clock that is set, an origin
  * that answers what the test says and remembers what it was asked, counters in memory. Runs on Node and Deno.
  */
-import { internalPaths, type merchants } from '@local-plus/contracts';
+import { internalPaths, type members, type merchants } from '@local-plus/contracts';
 import { createEdge, type Edge, MemoryLimiter, MemoryPlans, type Ports, type Trouble } from '../index.ts';
 import { keyDigest } from '../src/api-key.ts';
 import { Exchange } from '../src/exchange.ts';
@@ -15,7 +15,7 @@ export const key = 'lp_live_0123456789abcdefghijklmnopqrstuv';
 export const startMs = 1_800_000_000_000;
 export const earnPath = `/v1/wallets/${walletId}/earn`;
 
-export const grant: merchants.KeyGrant = {
+export const grant: merchants.KeyGrantAsTold = {
   api_key_id: '01890000-0000-7000-8000-0000000000bb',
   merchant_id: merchantId,
   scopes: ['wallets:read', 'transactions:write'],
@@ -36,9 +36,12 @@ export interface Stage {
   readonly asked: Asked[];
   readonly lookUps: string[];
   readonly troubles: Trouble[];
-  readonly keys: Map<string, merchants.KeyGrant>;
+  readonly keys: Map<string, merchants.KeyGrantAsTold>;
   /** What core tells of merchants, by their id; of others it knows nothing. */
-  readonly tenants: Map<string, merchants.Tenant>;
+  readonly tenants: Map<string, merchants.TenantAsTold>;
+  /** What core tells of members, by merchant and subject with a space between. */
+  readonly members: Map<string, members.MemberGrant>;
+  readonly membersAsked: string[];
   /** Look-ups of merchants, and of browsers' origins. */
   readonly tenantsAsked: string[];
   readonly originsAsked: string[];
@@ -63,7 +66,9 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
   const lookUps: string[] = [];
   const troubles: Trouble[] = [];
   const keys = new Map([[(await keyDigest(`Bearer ${key}`)) as string, grant]]);
-  const tenants = new Map<string, merchants.Tenant>();
+  const tenants = new Map<string, merchants.TenantAsTold>();
+  const members = new Map<string, members.MemberGrant>();
+  const membersAsked: string[] = [];
   const tenantsAsked: string[] = [];
   const originsAsked: string[] = [];
   const behind: Promise<unknown>[] = [];
@@ -90,6 +95,12 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
       if (target === internalPaths.generations) {
         generationsAsked++;
         return generation === null ? problemResponse(404, 'not_found') : jsonResponse(200, { catalog: generation });
+      }
+      if (target.startsWith(internalPaths.members)) {
+        const asked = new URLSearchParams(target.split('?')[1]);
+        const name = `${asked.get('merchant_id')} ${asked.get('subject')}`;
+        membersAsked.push(name);
+        return members.has(name) ? jsonResponse(200, members.get(name)) : problemResponse(404, 'not_found');
       }
       if (target.startsWith(internalPaths.tenants) || target.startsWith(internalPaths.origins)) {
         return answerOfMerchants(tenants, target, tenantsAsked, originsAsked);
@@ -120,6 +131,8 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
     troubles,
     keys,
     tenants,
+    members,
+    membersAsked,
     tenantsAsked,
     originsAsked,
     async settle() {
@@ -152,7 +165,7 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
 
 /** What core says of merchants, and of browsers' origins. */
 function answerOfMerchants(
-  tenants: ReadonlyMap<string, merchants.Tenant>,
+  tenants: ReadonlyMap<string, merchants.TenantAsTold>,
   target: string,
   tenantsAsked: string[],
   originsAsked: string[],
@@ -164,7 +177,7 @@ function answerOfMerchants(
   }
   const origin = new URLSearchParams(target.split('?')[1]).get('origin') ?? '';
   originsAsked.push(origin);
-  const isAllowed = [...tenants.values()].some(({ allowed_origins }) => allowed_origins.includes(origin));
+  const isAllowed = [...tenants.values()].some(({ allowed_origins }) => allowed_origins?.includes(origin));
   return isAllowed ? jsonResponse(200, {}) : problemResponse(404, 'not_found');
 }
 

@@ -14,7 +14,7 @@ export { eventually } from './eventually.ts';
 export interface Stand {
   readonly edge: RunningEdge;
   readonly origin: StandIn;
-  addKey(secret: string, grant: merchants.KeyGrant): void;
+  addKey(secret: string, grant: merchants.KeyGrantAsTold): void;
   removeKey(secret: string): void;
   /** One request through the edge. */
   ask(target: string, init?: RequestInit): Promise<Response>;

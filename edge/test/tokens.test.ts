@@ -95,6 +95,28 @@ for (const runtime of runtimes) {
       assert.deepEqual([...new Set(answers)], ['200']);
     });
 
+    it('of a member does what its role allows, and no more once the member is removed', async () => {
+      const pair = pairs[0] as SigningPair;
+      const token = await tokenOf(pair, claims({ sub: 'till-7', scope: 'member' }));
+      assert.equal(await ask(token), '403 forbidden', 'nobody says yet that it is one');
+      const name = `${merchantId} till-7`;
+      stand.origin.members.set(name, { role: 'cashier', scopes: ['wallets:read', 'members:read'] });
+      await eventually('it is one', async () => (await ask(token)) === '200', 12_000);
+      assert.deepEqual(stand.origin.believed.at(-1)?.context.scopes, ['wallets:read', 'members:read']);
+      stand.origin.members.delete(name);
+      await eventually('it is none any more', async () => (await ask(token)) === '403 forbidden', 12_000);
+    });
+
+    it('is refused within seconds when its merchant is suspended, and passes again when it goes on', async () => {
+      const token = await tokenOf(pairs[1] as SigningPair, claims({ sub: 'customer-9' }));
+      assert.equal(await ask(token), '200');
+      stand.origin.tenants.set(merchantId, { status: 'suspended' });
+      await eventually('403', async () => (await ask(token)) === '403 merchant_inactive', 12_000);
+      stand.origin.tenants.set(merchantId, { status: 'active' });
+      await eventually('200', async () => (await ask(token)) === '200', 12_000);
+      stand.origin.tenants.delete(merchantId);
+    });
+
     it('that is revoked is refused within seconds', async () => {
       const token = await tokenOf(pairs[1] as SigningPair, claims({ sub: 'lost', jti: 'lost-1' }));
       assert.equal(await ask(token), '200');

@@ -153,6 +153,24 @@ export function trafficSuite(runtime: Runtime): void {
         });
         assert.deepEqual([again.status, await again.text()], [304, '']);
       });
+
+      it('is searched once for what means the same, whatever the order, the case and the spaces', async () => {
+        stand.origin.reply = () => ({ status: 200, body: '{"data":[],"next_cursor":null}' });
+        const before = stand.origin.believed.length;
+        for (const query of [
+          'q=Big++Sh%C3%B6es&kind=gift_card&brand=B%26B&min=100',
+          'min=0100&brand=B%26B&kind=gift_card&limit=25&q=big%20sh%C3%B6es+',
+        ]) {
+          assert.equal((await stand.ask(`/v1/catalog?${query}`, { headers: authorized })).status, 200);
+        }
+        const asked = stand.origin.believed.slice(before).map(({ target }) => target);
+        assert.deepEqual(asked, ['/v1/catalog?brand=B%26B&kind=gift_card&limit=25&min=100&q=big+sh%C3%B6es']);
+        for (const query of ['sort=name', 'country=de', 'q=%20', 'min=1&min=2', 'kind=wallet']) {
+          const refused = await stand.ask(`/v1/catalog?${query}`, { headers: authorized });
+          assert.equal(await told(refused), '400 invalid_request', query);
+        }
+        assert.equal(stand.origin.believed.length, before + 1);
+      });
     });
 
     describe('without an origin, workerd', () => {

@@ -11,6 +11,15 @@ export const tokenVariables = { apiKey: 'LOCAL_PLUS_FUZZ_API_KEY', operator: 'LO
 /** How often a parameter is the id of something that is there; else it is any UUID. */
 const ID_SHARE = 0.85;
 
+/** What the operator does, or an owner, in the place of the key that the run uses. */
+const administrative = idsOf(
+  ({ path, scope }) =>
+    scope !== 'admin' &&
+    scope !== null &&
+    (path.startsWith('/v1/merchants/') || path.startsWith('/v1/audit-entries')) &&
+    !path.endsWith('/allowed-origins'),
+);
+
 const rejections = [400, 401, 403, 404, 405, 409, 413, 414, 415, 422, 429, 431];
 
 export function configText(tenant: Tenant): string {
@@ -40,15 +49,62 @@ export function configText(tenant: Tenant): string {
     '[[operations]]',
     `include-operation-id = ${list(['revocations.create'])}`,
     `parameters = { "body.expires_at" = ${bind('expires_at')} }`,
-    // Of another merchant's, a merchant's key is told 404: what the operator has made, the operator reads.
+    // Of another merchant's, a merchant's key is told 404: what the operator has made, the operator administers.
     '[[operations]]',
-    `include-operation-id = ${list(['merchants.read'])}`,
+    `include-operation-id = ${list(administrative)}`,
     `headers = { Authorization = "Bearer \${${tokenVariables.operator}}" }`,
+    '[[operations]]',
+    `include-operation-id = ${list(['merchants.transition'])}`,
+    `parameters = { "path.merchant_id" = ${bind('draft_merchant_id')} }`,
+    '[[operations]]',
+    `include-operation-id = ${list(['configuration.set'])}`,
+    `parameters = { "path.merchant_id" = ${bind('draft_merchant_id')}, "body.expected_version" = 0 }`,
+    ...giftcardText(tenant),
+    // The version that every item is drafted in.
+    '[[operations]]',
+    `include-operation-id = ${list(['catalog_items.publish', 'catalog_items.withdraw'])}`,
+    'parameters = { "body.expected_version" = 1 }',
+    ...paymentText(),
     '[output.sanitization]',
     `keys-to-sanitize = ${list(['authorization'])}`,
     `sensitive-markers = ${list(['authorization'])}`,
     '',
   ].join('\n');
+}
+
+/** Codes that are somebody's, a key that is one, jobs of one card, and files from their beginning. */
+function giftcardText({ codes, jobIds, ids, publicKey }: Tenant): string[] {
+  const job = jobIds.length > 0 ? jobIds : ids.giftcard_batch_id;
+  const values = { code: codes, job, public_key_x: [publicKey.x], public_key_y: [publicKey.y] };
+  const bind = (dictionary: keyof typeof values): string =>
+    `{ dictionary = "${dictionary}", probability = ${ID_SHARE} }`;
+  const key = `"body.public_key.x" = ${bind('public_key_x')}, "body.public_key.y" = ${bind('public_key_y')}`;
+  return [
+    ...Object.entries(values).flatMap(([name, entries]) => [`[dictionaries.${name}]`, `values = ${list(entries)}`]),
+    '[[operations]]',
+    `include-operation-id = ${list(['giftcards.lookup'])}`,
+    `parameters = { "body.code" = ${bind('code')} }`,
+    '[[operations]]',
+    `include-operation-id = ${list(['giftcard_batches.create'])}`,
+    `parameters = { "body.count" = 1, ${key} }`,
+    '[[operations]]',
+    `include-operation-id = ${list(['giftcard_batches.cancel'])}`,
+    `parameters = { "path.giftcard_batch_id" = ${bind('job')} }`,
+    '[[operations]]',
+    `include-operation-id = ${list(['giftcard_batches.file'])}`,
+    'parameters = { "query.from" = 0 }',
+  ];
+}
+
+/** From wallets and cards that are there, in the currency in which points pay. */
+function paymentText(): string[] {
+  const bind = (name: IdName): string =>
+    `"body.sources[*].${name}" = { dictionary = "${name}", probability = ${ID_SHARE} }`;
+  return [
+    '[[operations]]',
+    `include-operation-id = ${list(['payments.create', 'payments.quote'])}`,
+    `parameters = { "body.currency" = "EUR", ${bind('wallet_id')}, ${bind('giftcard_id')} }`,
+  ];
 }
 
 function idsOf(isMeant: (route: Route) => boolean): string[] {

@@ -19,7 +19,7 @@ import { startSmallStack } from '../small-stack.ts';
 import { LoadError, printFailure } from '../stack.ts';
 import { printAnswers } from './answers.ts';
 import { configText, tokenVariables } from './config.ts';
-import { createTenant } from './tenant.ts';
+import { createTenant, JOBS_TO_CANCEL } from './tenant.ts';
 
 interface Arguments {
   readonly isShort: boolean;
@@ -48,7 +48,7 @@ async function main(signal: AbortSignal): Promise<number> {
   const stack = await startSmallStack({ name: 'fuzz', log: console.log });
   let exitCode = EXIT_NOT_RUN;
   try {
-    const tenant = await createTenant(stack.edgeUrl, stack.adminToken);
+    const tenant = await createTenant(stack.edgeUrl, stack.adminToken, args.isShort ? 0 : JOBS_TO_CANCEL);
     const configFile = join(stack.dir, 'schemathesis.toml');
     writeFileSync(configFile, configText(tenant));
     const answersFile = join(stack.dir, 'answers.json');

@@ -95,13 +95,25 @@ export class AnswerStream {
   #begin(): void {
     if (this.#isBegun) return;
     this.#isBegun = true;
-    this.#response.writeStatus('200 OK');
-    this.#response.writeHeader('content-type', this.#answer.mediaType);
-    this.#response.writeHeader(requestIdHeader, this.#requestId);
+    writeHead(this.#response, this.#answer.mediaType, this.#requestId);
   }
 
   /** Makes the abort handler run, and so {@link gone}. */
   #cut(): void {
     if (!this.#isGone) this.#response.close();
   }
+}
+
+/** All that HEAD is answered with: how long the body would be is not known (RFC 9110 §8.6). */
+export function writeStreamHead(response: NativeResponse, mediaType: string, requestId: string): void {
+  response.cork(() => {
+    writeHead(response, mediaType, requestId);
+    response.endWithoutBody(undefined, false);
+  });
+}
+
+function writeHead(response: NativeResponse, mediaType: string, requestId: string): void {
+  response.writeStatus('200 OK');
+  response.writeHeader('content-type', mediaType);
+  response.writeHeader(requestIdHeader, requestId);
 }

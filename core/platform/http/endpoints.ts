@@ -12,6 +12,7 @@ import {
   edgeSubject,
   type Generations,
   internalPaths,
+  members,
   merchants,
   type Route,
   type RouteId,
@@ -59,10 +60,15 @@ export type ListRevocations = (after: number) => Promise<revocations.ListPage>;
 /** Answers `GET /internal/generations`. */
 export type ReadGenerations = () => Promise<Generations>;
 
-/** Answers `GET /internal/tenants/<merchant id>` and `GET /internal/origins?origin=<origin>`. */
+/**
+ * Answers `GET /internal/tenants/<merchant id>`, `GET /internal/members?merchant_id=<id>&subject=<sub>` and
+ * `GET /internal/origins?origin=<origin>`.
+ */
 export interface TenantAnswers {
   /** null: there is no such merchant. */
   find(merchantId: string): Promise<unknown>;
+  /** null: the subject is no member. */
+  findMember(merchantId: string, subject: string): Promise<unknown>;
   isAllowedOrigin(origin: string): Promise<boolean>;
 }
 
@@ -102,7 +108,10 @@ export function endpointsOf(
   if (findKeyGrant !== null) endpoints.push(keysEndpoint(findKeyGrant, notFound));
   if (listRevocations !== null) endpoints.push(revocationsEndpoint(listRevocations));
   if (readGenerations !== null) endpoints.push(generationsEndpoint(readGenerations));
-  if (tenants !== null) endpoints.push(tenantsEndpoint(tenants, notFound), originsEndpoint(tenants, notFound));
+  if (tenants !== null) {
+    endpoints.push(tenantsEndpoint(tenants, notFound), membersEndpoint(tenants, notFound));
+    endpoints.push(originsEndpoint(tenants, notFound));
+  }
   if (peers !== null) endpoints.push(peersEndpoint(peers));
   return endpoints;
 }
@@ -155,6 +164,24 @@ function tenantsEndpoint(tenants: TenantAnswers, notFound: () => Error): Endpoin
       const tenant = await tenants.find(request.params[0] ?? '');
       if (tenant === null) throw notFound();
       return { status: 200, body: JSON.stringify(tenant) };
+    },
+  };
+}
+
+function membersEndpoint(tenants: TenantAnswers, notFound: () => Error): Endpoint {
+  const query = members.grantQuery;
+  return {
+    ...internalShape,
+    name: 'internal.members',
+    pattern: internalPaths.members,
+    paramCount: 0,
+    query,
+    emptyQuery: null,
+    async handle({ queryValues }) {
+      const asked = query.safeParse(queryValues);
+      const grant = asked.success ? await tenants.findMember(asked.data.merchant_id, asked.data.subject) : null;
+      if (grant === null) throw notFound();
+      return { status: 200, body: JSON.stringify(grant) };
     },
   };
 }

@@ -17,7 +17,7 @@
 import { hash } from 'node:crypto';
 import { type EdgeContext, emptyBodySha256, type IdempotencyKey, type ProblemCode } from '@local-plus/contracts';
 import type { Log } from '../telemetry/index.ts';
-import { AnswerStream } from './answer-stream.ts';
+import { AnswerStream, writeStreamHead } from './answer-stream.ts';
 import { answerOf, problemAnswer, writeAnswer } from './answers.ts';
 import { parseBody, parseKey, parseQuery } from './content.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -200,7 +200,9 @@ export class Exchange {
       this.#meter.observe(200, performance.now() - this.#arrivedMs);
       this.#host.over();
     };
-    if (this.#aborted) {
+    if (this.#aborted || this.#head.method === 'HEAD') {
+      // Nothing is asked of the source.
+      if (!this.#aborted) writeStreamHead(this.#response, answer.mediaType, requestId);
       answer.source.stop().then(over, (error: unknown) => this.#broken(error, over));
       return;
     }

@@ -50,7 +50,7 @@ export interface NativeResponse {
    */
   tryEnd(body: string | Uint8Array, totalBytes: number): [boolean, boolean];
   /** For HEAD: says the length, sends no body. */
-  endWithoutBody(contentLength: number, closeConnection: boolean): unknown;
+  endWithoutBody(contentLength: number | undefined, closeConnection: boolean): unknown;
   onAborted(run: () => void): unknown;
   /** Ends the connection as it is; the abort handler runs before this returns. */
   close(): unknown;

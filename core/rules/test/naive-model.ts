@@ -10,6 +10,7 @@ export interface NaiveFacts {
   readonly weekday: wire.Weekday;
   readonly time: string;
   readonly isFirst: boolean;
+  readonly tier: string | null;
 }
 
 const MOST = 1_000_000_000_000n;
@@ -47,8 +48,8 @@ export function naivePoints(
 
 type Given = readonly [wire.Rule, bigint];
 
-function matches({ currency, conditions }: wire.Rule, { purchase, weekday, time, isFirst }: NaiveFacts): boolean {
-  const { amount, categories, skus, channels, times, first_purchase } = conditions;
+function matches({ currency, conditions }: wire.Rule, { purchase, weekday, time, isFirst, tier }: NaiveFacts): boolean {
+  const { amount, categories, skus, channels, times, tiers, first_purchase } = conditions;
   return (
     purchase.currency === currency &&
     (amount?.min === undefined || purchase.amount >= amount.min) &&
@@ -56,6 +57,7 @@ function matches({ currency, conditions }: wire.Rule, { purchase, weekday, time,
     ((categories === undefined && skus === undefined) || counted(conditions, purchase).length > 0) &&
     (channels === undefined || channels.some((channel) => channel === purchase.channel)) &&
     (times === undefined || isOpen(times, weekday, time)) &&
+    (tiers === undefined || tiers.some((each) => each === tier)) &&
     (first_purchase === undefined || isFirst)
   );
 }

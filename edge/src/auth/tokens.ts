@@ -23,7 +23,7 @@ import { type ReadPage, RevocationList } from './revocation-list.ts';
 import { JwtVerifier } from './verifier.ts';
 
 export type TokenVerdict =
-  | { readonly kind: 'granted'; readonly grant: Grant }
+  | { readonly kind: 'granted'; readonly grant: Grant; readonly asMember: Customer['asMember'] }
   | { readonly kind: 'refused' }
   /** The issuer's keys, or core's revocations, could not be had. */
   | { readonly kind: 'away' };
@@ -120,9 +120,10 @@ export class Tokens {
   }
 
   async #ruleOutRevocation(exchange: Exchange, customer: Customer): Promise<TokenVerdict> {
-    const { grant, merchantId, tokenId } = customer;
+    const { grant, asMember, merchantId, tokenId } = customer;
     if (!(await this.#revoked.isUsable(this.#pages(exchange), exchange.info.waitUntil))) return { kind: 'away' };
-    return this.#revoked.revokes(merchantId, grant.subject, tokenId) ? { kind: 'refused' } : { kind: 'granted', grant };
+    const isRevoked = this.#revoked.revokes(merchantId, grant.subject, tokenId);
+    return isRevoked ? { kind: 'refused' } : { kind: 'granted', grant, asMember };
   }
 
   #pages(exchange: Exchange): ReadPage {

@@ -12,8 +12,10 @@ export const weights = {
   unknownKey: 5,
   /** A token that was verified, and is none: most are only too old, and none can be guessed. */
   badToken: 2,
-  /** 404 from a route that looks something up, by id or code. */
+  /** 404 from a route that looks something up by id. */
   notFound: 5,
+  /** A gift card's code that is none of the merchant's, or a wrong PIN. */
+  wrongCode: 20,
 } as const;
 
 /** What is charged on top of the request itself. */

@@ -1,0 +1,79 @@
+/**
+ * Wire ↔ consents. One that is recorded for somebody who was merged is of who it is now; its history is that of both.
+ *
+ * What holds is what was said last, by its `at`: so an old consent that is brought in later does not undo a newer withdrawal.
+ */
+import { type CustomerId, type customers, uuidV7 } from '@local-plus/contracts';
+import { idCursor, idOf, pageOf } from '../platform/cursor/index.ts';
+import {
+  type CoreAnswer,
+  type CoreRequest,
+  createdAnswer,
+  creationKey,
+  type Handlers,
+  ProblemError,
+} from '../platform/http/index.ts';
+import type { ConsentRow, ConsentStore } from './consents-store.ts';
+import { customerLimits } from './limits.ts';
+import { seenCustomer } from './seen.ts';
+import type { CustomerStore } from './store.ts';
+
+export interface ConsentPorts {
+  readonly store: CustomerStore;
+  readonly consents: ConsentStore;
+  readonly nowMs: () => number;
+}
+
+export function consentHandlers(ports: ConsentPorts): Handlers {
+  return {
+    'consents.record': (request) => record(ports, request),
+    'consents.list': (request) => list(ports, request),
+  };
+}
+
+async function record(ports: ConsentPorts, request: CoreRequest<'consents.record'>): Promise<CoreAnswer> {
+  const { store, consents } = ports;
+  const { purpose, status, source, at } = request.body;
+  const nowMs = ports.nowMs();
+  const toldMs = at === undefined ? nowMs : Math.min(Date.parse(at), nowMs);
+  const key = creationKey(request, ['consent', request.params[0], purpose, status, source, at ?? null]);
+  const row = {
+    ...{ id: uuidV7(nowMs), purpose, status, source },
+    ...{ at: new Date(toldMs), recorded_at: new Date(nowMs) },
+  };
+  for (let tries = 0; tries < customerLimits.triesMax; tries++) {
+    const { root_id } = await seenCustomer(store, request);
+    const outcome = await consents.record(key, { ...row, customer_id: root_id });
+    if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
+    if (outcome.type !== 'conflict') return createdAnswer(consentJson(outcome.row), outcome.type === 'replayed');
+    const root = await store.customer(root_id);
+    if (root?.status === 'erased') throw new ProblemError('customer_erased');
+    if (root?.status === 'active') throw new ProblemError('customer_limit_exceeded');
+    // It was merged into another one meanwhile.
+  }
+  throw new ProblemError('overloaded');
+}
+
+async function list(ports: ConsentPorts, request: CoreRequest<'consents.list'>): Promise<CoreAnswer> {
+  const { limit, cursor, purpose = null } = request.queryValues;
+  const after = cursor === undefined ? null : idOf(cursor);
+  if (cursor !== undefined && after === null) throw new ProblemError('invalid_cursor');
+  const { root_id } = await seenCustomer(ports.store, request);
+  const page = await consentPage(ports.consents, root_id, { limit, after, purpose });
+  return { status: 200, body: JSON.stringify(page) };
+}
+
+export async function consentPage(
+  consents: ConsentStore,
+  root: CustomerId,
+  { limit, after, purpose }: { readonly limit: number; readonly after: string | null; readonly purpose: string | null },
+): Promise<{ data: customers.Consent[]; next_cursor: string | null }> {
+  const found = await consents.page(root, purpose, after, limit + 1);
+  const { rows, nextCursor } = pageOf(found, limit, ({ id }) => idCursor(id));
+  return { data: rows.map(consentJson), next_cursor: nextCursor };
+}
+
+function consentJson({ id, customer_id, purpose, status, source, at, recorded_at }: ConsentRow): customers.Consent {
+  const times = { at: at.toISOString(), recorded_at: recorded_at.toISOString() };
+  return { id, customer_id, purpose, status, source, ...times };
+}

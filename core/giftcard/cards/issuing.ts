@@ -1,0 +1,88 @@
+/** What a new card is made of, and what is wrong with it: for one card, and for many. */
+import { type CatalogItemId, type GiftcardId, type MerchantId, parseId } from '@local-plus/contracts';
+import { ProblemError } from '../../platform/http/index.ts';
+import { type ItemFacts, sellsAmount } from '../catalog/index.ts';
+import { dateInMonths, endOfDate, nextNotice } from './domain.ts';
+import { cardLimits } from './limits.ts';
+import type { HandlerPorts, ProgramTerms } from './ports.ts';
+import type { NewCard } from './store.ts';
+
+/** The last day of a card, and the moment at which it is over. */
+export interface Lifetime {
+  /** `YYYY-MM-DD` */
+  readonly on: string;
+  readonly at: Date;
+}
+
+type Ports = Pick<HandlerPorts, 'catalog' | 'timeZone' | 'nowMs' | 'noticeDays'>;
+
+/** Throws `not_found` for an item that the merchant cannot sell, `giftcard_not_offered` for one that offers no such card. */
+export async function offeredItem(
+  { catalog }: Ports,
+  { merchantId, unit }: ProgramTerms,
+  id: string,
+  amount: number,
+): Promise<ItemFacts> {
+  const itemId = parseId<CatalogItemId>(id);
+  const item = itemId === null ? null : await catalog.find(itemId);
+  if (item === null || (item.merchantId !== null && item.merchantId !== merchantId))
+    throw new ProblemError('not_found');
+  const detail = whyNotOffered(item, unit, amount);
+  if (detail !== null) throw new ProblemError('giftcard_not_offered', { detail });
+  return item;
+}
+
+function whyNotOffered(item: ItemFacts, unit: string, amount: number): string | null {
+  if (item.kind !== 'gift_card') return 'The item is no gift card.';
+  if (item.status !== 'published') return 'The item is not published.';
+  if (item.currency !== unit) return `The item is of ${item.currency}, the program of ${unit}.`;
+  return sellsAmount(item, amount) ? null : `Of the item there are no cards of ${amount}.`;
+}
+
+/** Throws `expires_on_passed`. null: it never ends. */
+export async function lifetimeOf(
+  { timeZone, nowMs }: Ports,
+  merchantId: MerchantId,
+  wanted: string | null,
+  validityMonths: number | null,
+): Promise<Lifetime | null> {
+  if (wanted === null && validityMonths === null) return null;
+  const zone = await timeZone(merchantId);
+  const on = wanted ?? dateInMonths(nowMs(), validityMonths ?? 0, zone);
+  const at = endOfDate(on, zone);
+  if (at.getTime() <= nowMs()) throw new ProblemError('expires_on_passed');
+  return { on, at };
+}
+
+/** Without what is particular to how it is issued. */
+export function newCard(
+  { nowMs, noticeDays }: Ports,
+  { merchantId, programId, unit }: ProgramTerms,
+  card: {
+    readonly id: GiftcardId;
+    readonly amount: number;
+    readonly customerId: string | null;
+    readonly hasPin: boolean;
+    readonly lifetime: Lifetime | null;
+  },
+): Omit<NewCard, 'activity'> {
+  const expiresAt = card.lifetime?.at ?? null;
+  return {
+    id: card.id,
+    merchant_id: merchantId,
+    program_id: programId,
+    unit,
+    initial_amount: card.amount,
+    catalog_item_id: null,
+    batch_id: null,
+    customer_id: card.customerId,
+    external_id: null,
+    last_four: null,
+    has_pin: card.hasPin,
+    expires_on: card.lifetime?.on ?? null,
+    expires_at: expiresAt,
+    replaces: null,
+    settle_at: expiresAt === null ? null : new Date(expiresAt.getTime() + cardLimits.settleAfterMs),
+    notice_at: nextNotice(expiresAt, nowMs(), noticeDays)?.at ?? null,
+  };
+}

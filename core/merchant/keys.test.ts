@@ -1,0 +1,259 @@
+/** API keys on a real Postgres: they expire, are rotated with an overlap, say when they were used, and give no more than their creator has. */
+import assert from 'node:assert/strict';
+import { hash, randomUUID } from 'node:crypto';
+import { after, before, describe, it } from 'node:test';
+import { merchants } from '@local-plus/contracts';
+import {
+  assertProblem,
+  type Caller,
+  eventually,
+  merchantCaller,
+  operator,
+  quiet,
+  type SignedClient,
+  TestStack,
+  theEdge,
+} from '../test/stack.ts';
+import { parsed } from '../test/tenant.ts';
+import { LastUsed } from './last-used.ts';
+
+const inMs = (ms: number) => new Date(Date.now() + ms).toISOString();
+const HOUR_MS = 3_600_000;
+
+describe('API keys', () => {
+  const stack = new TestStack();
+  let client: SignedClient;
+  let merchantId: string;
+  let target: string;
+
+  before(async () => {
+    await stack.startPostgres();
+    ({ client } = await stack.startCore());
+    merchantId = await onboard();
+    target = `/v1/merchants/${merchantId}/api-keys`;
+  });
+  after(() => stack.stop());
+
+  async function onboard(): Promise<string> {
+    const answer = await client.post('/v1/merchants', { name: 'Bakery' }, { caller: operator });
+    return parsed(answer, 201, merchants.merchant).id;
+  }
+  async function create(body: object = {}, caller: Caller = operator): Promise<merchants.CreatedApiKey> {
+    return parsed(await client.post(target, { name: 'till', ...body }, { caller }), 201, merchants.createdApiKey);
+  }
+  const owner = (scopes: readonly merchants.Scope[] = merchants.keyScopes): Caller => ({
+    merchantId,
+    subject: 'owner-1',
+    scopes,
+  });
+  const grantOf = (key: string | null) =>
+    client.get(`/internal/keys/${hash('sha256', key ?? '', 'hex')}`, { caller: theEdge });
+  const isGood = async (key: string | null) => (await grantOf(key)).status === 200;
+  const rotate = (id: string, body: object, caller: Caller = operator, key: string = randomUUID()) =>
+    client.post(`${target}/${id}/rotate`, body, { caller, key });
+
+  it('expire, wherever they are known', async () => {
+    const expires_at = inMs(1_500);
+    const { key, expires_at: shown } = await create({ expires_at });
+    assert.equal(shown, expires_at);
+    assert.equal(merchants.keyGrant.parse((await grantOf(key)).json).expires_at_ms, Date.parse(expires_at));
+    await eventually('it has expired', async () => !(await isGood(key)));
+    assert.ok(Date.now() >= Date.parse(expires_at));
+    const { errors } = assertProblem(
+      await client.post(target, { name: 'x', expires_at: inMs(-1_000) }, { caller: operator }),
+      400,
+      'invalid_request',
+    );
+    assert.equal(errors?.[0]?.pointer, '/expires_at');
+  });
+
+  it('are rotated: the successor can what the old one could, which ends after the overlap', async () => {
+    const plan = { requests_per_minute: 77, burst: 9, requests_per_month: 1_000 };
+    const old = await create({ name: 'till 3', scopes: ['wallets:read'], ...plan });
+    assert.ok(await isGood(old.key));
+    const idempotencyKey = randomUUID();
+    const first = await rotate(old.id, { overlap_s: 2 }, operator, idempotencyKey);
+    const successor = parsed(first, 201, merchants.createdApiKey);
+    const { name, scopes, requests_per_minute, burst, requests_per_month, rotated_from, expires_at } = successor;
+    assert.deepEqual({ requests_per_minute, burst, requests_per_month }, plan);
+    assert.deepEqual([name, scopes, rotated_from, expires_at], ['till 3', ['wallets:read'], old.id, null]);
+    assert.notEqual(successor.key, old.key);
+    assert.deepEqual([await isGood(old.key), await isGood(successor.key)], [true, true], 'both, for a while');
+    await eventually('the old one has ended', async () => !(await isGood(old.key)));
+    assert.ok(await isGood(successor.key));
+    const replay = await rotate(old.id, { overlap_s: 2 }, operator, idempotencyKey);
+    assert.equal(replay.headers.get('idempotent-replayed'), 'true');
+    assert.deepEqual(replay.json, { ...successor, key: null });
+    assertProblem(await rotate(old.id, {}), 409, 'api_key_ended');
+    assertProblem(await rotate(successor.id, { overlap_s: 30 * 24 * 3_600 + 1 }), 400, 'invalid_request');
+  });
+
+  it('with an end of their own keep it when it is sooner than the overlap’s', async () => {
+    const expires_at = inMs(HOUR_MS);
+    const old = await create({ expires_at });
+    const given = inMs(2 * HOUR_MS);
+    const successor = parsed(
+      await rotate(old.id, { overlap_s: 7_200, expires_at: given }),
+      201,
+      merchants.createdApiKey,
+    );
+    assert.equal(successor.expires_at, given);
+    const { data } = parsed(await client.get(target, { caller: operator }), 200, merchants.apiKeyPage);
+    assert.equal(data.find(({ id }) => id === old.id)?.expires_at, expires_at);
+    assertProblem(await rotate(successor.id, { expires_at: inMs(-1) }), 400, 'invalid_request');
+  });
+
+  it('that are revoked are not rotated, and never both', async () => {
+    for (let round = 0; round < 5; round++) {
+      const old = await create();
+      const [rotated, revoked] = await Promise.all([
+        rotate(old.id, { overlap_s: 60 }),
+        client.send('POST', `${target}/${old.id}/revoke`, { caller: operator, key: randomUUID() }),
+      ]);
+      assert.equal(revoked.status, 200);
+      assert.ok([201, 409].includes(rotated.status), rotated.text);
+      assert.equal(await isGood(old.key), false);
+      assertProblem(await rotate(old.id, {}), 409, 'api_key_ended');
+    }
+  });
+
+  it('are listed page by page, newest first, without their secrets', async () => {
+    const other = await onboard();
+    const keys = `/v1/merchants/${other}/api-keys`;
+    const ids: string[] = [];
+    for (let n = 0; n < 5; n++) {
+      const made = parsed(
+        await client.post(keys, { name: `k${n}` }, { caller: operator }),
+        201,
+        merchants.createdApiKey,
+      );
+      ids.unshift(made.id);
+      // Ids of one millisecond have no order.
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    const seen: string[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const query: string = `limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`;
+      const answer = await client.get(`${keys}?${query}`, { caller: { ...owner(), merchantId: other } });
+      const page = parsed(answer, 200, merchants.apiKeyPage);
+      assert.doesNotMatch(answer.text, /lp_live_[A-Za-z0-9_-]{5}/);
+      seen.push(...page.data.map(({ id }) => id));
+      cursor = page.next_cursor;
+    }
+    assert.deepEqual(seen, ids);
+    assertProblem(await client.get(`${keys}?cursor=x`, { caller: operator }), 400, 'invalid_cursor');
+    assertProblem(await client.get(keys, { caller: owner() }), 404, 'not_found');
+  });
+
+  it('are their merchant’s to manage, by who has the scope, and no scope is given that the giver lacks', async () => {
+    assertProblem(await client.post(target, { name: 'x' }, { caller: merchantCaller(merchantId) }), 403, 'forbidden');
+    const made = await create({}, owner());
+    assert.deepEqual(made.scopes, merchants.merchantScopes, 'nothing administrative unless asked for');
+    assert.deepEqual((await create({ scopes: ['audit:read'] }, owner())).scopes, ['audit:read']);
+    const clerk = owner(['keys:write', 'wallets:read']);
+    assert.deepEqual((await create({}, clerk)).scopes, ['wallets:read']);
+    assertProblem(
+      await client.post(target, { name: 'x', scopes: ['wallets:write'] }, { caller: clerk }),
+      403,
+      'forbidden',
+    );
+    assertProblem(await client.post(target, { name: 'x' }, { caller: owner(['keys:write']) }), 403, 'forbidden');
+    assertProblem(await rotate(made.id, {}, clerk), 403, 'forbidden');
+    assertProblem(
+      await client.post(target, { name: 'x', scopes: ['admin'] }, { caller: operator }),
+      400,
+      'invalid_request',
+    );
+    parsed(
+      await client.send('POST', `${target}/${made.id}/revoke`, { caller: clerk, key: 'k' }),
+      200,
+      merchants.apiKey,
+    );
+    const stranger = { ...owner(), merchantId: await onboard() };
+    for (const verb of ['rotate', 'revoke']) {
+      const body = verb === 'rotate' ? {} : undefined;
+      const answer = await client.send('POST', `${target}/${made.id}/${verb}`, {
+        caller: stranger,
+        key: randomUUID(),
+        body,
+      });
+      assertProblem(answer, 404, 'not_found');
+    }
+  });
+
+  it('say to the minute when they were used', async () => {
+    const own = new TestStack();
+    await own.startPostgres();
+    const { client: there, app } = await own.startCore();
+    const { id } = parsed(
+      await there.post('/v1/merchants', { name: 'M' }, { caller: operator }),
+      201,
+      merchants.merchant,
+    );
+    const keys = `/v1/merchants/${id}/api-keys`;
+    const made = async () =>
+      parsed(await there.post(keys, { name: 'k' }, { caller: operator }), 201, merchants.createdApiKey);
+    const [used, idle] = [await made(), await made()];
+    const sinceMs = Date.now();
+    for (let n = 0; n < 3; n++) {
+      await there.get(`/internal/keys/${hash('sha256', used.key ?? '', 'hex')}`, { caller: theEdge });
+    }
+    // A stop writes what is only in memory.
+    await app.stop();
+    const { client: later } = await own.startCore();
+    const { data } = parsed(await later.get(keys, { caller: operator }), 200, merchants.apiKeyPage);
+    const lastUsed = (wanted: string) => data.find((key) => key.id === wanted)?.last_used_at ?? null;
+    assert.equal(lastUsed(idle.id), null);
+    const atMs = Date.parse(lastUsed(used.id) ?? '');
+    assert.equal(atMs % 60_000, 0);
+    assert.ok(atMs > sinceMs - 60_000 && atMs <= Date.now(), `${atMs}`);
+    await own.stop();
+  });
+});
+
+describe('when keys were used last', () => {
+  const written: ReadonlyMap<string, number>[] = [];
+  let nowMs = 90_000;
+  let isAway = false;
+  const lastUsed = new LastUsed({
+    write: async (moments) => {
+      if (isAway) throw new Error('away');
+      written.push(moments);
+    },
+    nowMs: () => nowMs,
+    writeAfterMs: 1_000_000,
+    keysMax: 2,
+    log: quiet,
+  });
+
+  it('is written once a minute for each key, of a bounded number at a time', async () => {
+    for (const key of ['a', 'a', 'b', 'c']) lastUsed.note(key);
+    await lastUsed.flush();
+    await lastUsed.flush();
+    assert.deepEqual(written.splice(0), [
+      new Map([
+        ['a', 60_000],
+        ['b', 60_000],
+      ]),
+    ]);
+    for (const key of ['a', 'c']) lastUsed.note(key);
+    await lastUsed.flush();
+    assert.deepEqual(written.splice(0), [new Map([['c', 60_000]])]);
+    nowMs = 120_000;
+    lastUsed.note('c');
+    await lastUsed.flush();
+    assert.deepEqual(written.splice(0), [new Map([['c', 120_000]])]);
+  });
+
+  it('is noted again when it could not be written', async () => {
+    isAway = true;
+    nowMs = 180_000;
+    lastUsed.note('c');
+    await lastUsed.flush();
+    isAway = false;
+    lastUsed.note('c');
+    await lastUsed.flush();
+    assert.deepEqual(written.splice(0), [new Map([['c', 180_000]])]);
+  });
+});

@@ -1,0 +1,193 @@
+/**
+ * Wire ↔ rewards: draft, publish, withdraw, stock, read.
+ *
+ * - Another tenant's program or reward answers as what does not exist.
+ */
+import {
+  limits,
+  type MerchantId,
+  type ProblemCode,
+  type ProgramId,
+  parseId,
+  uuidV7,
+  type rewards as wire,
+} from '@local-plus/contracts';
+import { auditEntry } from '../audit/index.ts';
+import {
+  type CoreAnswer,
+  type CoreRequest,
+  createdAnswer,
+  creationKey,
+  type Handlers,
+  ProblemError,
+  sees,
+} from '../platform/http/index.ts';
+import type { Creation } from '../platform/postgres/index.ts';
+import { type RewardChange, transitionOf } from './domain.ts';
+import type { HandlerPorts, ProgramOwner } from './ports.ts';
+import type { ChangeRow, RewardRow } from './store.ts';
+
+type Asking = Pick<CoreRequest, 'params' | 'context'>;
+
+export function rewardHandlers(ports: HandlerPorts): Handlers {
+  return {
+    'rewards.create': (request) => create(ports, request),
+    'rewards.list': (request) => list(ports, request),
+    'rewards.read': (request) => read(ports, request),
+    'rewards.publish': (request) => changeStatus(ports, request, 'publish'),
+    'rewards.withdraw': (request) => changeStatus(ports, request, 'withdraw'),
+    'rewards.change_stock': (request) => changeStock(ports, request),
+  };
+}
+
+async function create(ports: HandlerPorts, request: CoreRequest<'rewards.create'>): Promise<CoreAnswer> {
+  const { programId, merchantId } = await seenProgram(ports, request);
+  const { gives, valid_from, valid_until, ...body } = request.body;
+  if (gives.type === 'gift_card') await checkProgram(ports, gives.program_id, merchantId);
+  const id = uuidV7<string>(ports.nowMs());
+  const times = { valid_from: dateOf(valid_from), valid_until: dateOf(valid_until) };
+  const row = { id, merchant_id: merchantId, program_id: programId, gives, ...body, ...times };
+  const key = creationKey(request, [programId, gives, body, times]);
+  const audit = auditOf(ports, request, { merchantId, id }, 'create', null, { ...body, gives, ...times });
+  const outcome = await ports.store.create(key, row, audit);
+  if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
+  if (outcome.type === 'conflict') throw new Error('a new id or key was taken already');
+  const { stock } = outcome.row;
+  // As it was created, the first time and every time.
+  const draft = { status: 'draft', published_at: null, withdrawn_at: null, stock_left: stock } as const;
+  return createdAnswer(rewardJson({ ...outcome.row, ...draft, stock: row.stock }), outcome.type === 'replayed');
+}
+
+/** The cards of a reward are of a program of the same merchant. */
+async function checkProgram(ports: HandlerPorts, id: string, merchantId: MerchantId): Promise<void> {
+  const program = await ports.programs.find(id as ProgramId);
+  if (program?.merchantId !== merchantId) throw new ProblemError('not_found', { detail: 'There is no such program.' });
+}
+
+async function list(ports: HandlerPorts, request: CoreRequest<'rewards.list'>): Promise<CoreAnswer> {
+  const { programId } = await seenProgram(ports, request);
+  const { limit, cursor, status = null } = request.queryValues;
+  const rows = await ports.store.page(programId, status, idOf(cursor), limit + 1);
+  return ok(pageOf(rows, limit, rewardJson));
+}
+
+async function read(ports: HandlerPorts, request: CoreRequest<'rewards.read'>): Promise<CoreAnswer> {
+  return ok(rewardJson(await seenReward(ports, request)));
+}
+
+async function changeStatus(
+  ports: HandlerPorts,
+  request: CoreRequest<'rewards.publish' | 'rewards.withdraw'>,
+  change: RewardChange,
+): Promise<CoreAnswer> {
+  const reward = await seenReward(ports, request);
+  const { id, status, merchant_id: merchantId } = reward;
+  const key = creationKey(request, [change, id]);
+  const audit = auditOf(
+    ports,
+    request,
+    { merchantId, id },
+    change,
+    { status },
+    { status: transitionOf(change).to },
+    request.body.reason,
+  );
+  return changed(await ports.store.changeStatus(key, id, change, audit), 'reward_status');
+}
+
+async function changeStock(ports: HandlerPorts, request: CoreRequest<'rewards.change_stock'>): Promise<CoreAnswer> {
+  const reward = await seenReward(ports, request);
+  const { id, merchant_id: merchantId, stock, stock_left } = reward;
+  const { add } = request.body;
+  const key = creationKey(request, ['stock', id, add]);
+  const audit = auditOf(ports, request, { merchantId, id }, 'stock', { stock, stock_left }, { add });
+  const outcome = await ports.store.changeStock(key, id, add, limits.rewardStockMax, audit);
+  const hasStock = reward.status !== 'withdrawn' && stock !== null;
+  return changed(outcome, hasStock ? 'out_of_stock' : 'reward_status');
+}
+
+/** Answers what it was answered first. */
+function changed(outcome: Creation<ChangeRow>, conflict: ProblemCode): CoreAnswer {
+  if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
+  if (outcome.type === 'conflict') throw new ProblemError(conflict);
+  return createdAnswer(outcome.row.answer, outcome.type === 'replayed', 200);
+}
+
+function auditOf(
+  { nowMs }: HandlerPorts,
+  { context, requestId }: Pick<CoreRequest, 'context' | 'requestId'>,
+  { merchantId, id }: { readonly merchantId: MerchantId; readonly id: string },
+  verb: RewardChange | 'create' | 'stock',
+  before: object | null,
+  after: object,
+  reason?: string,
+): string {
+  const change = { action: `reward.${verb}`, targetType: 'reward', targetId: id, before, after };
+  return auditEntry(
+    { merchantId, context, requestId, ...change, ...(reason === undefined ? {} : { reason }) },
+    nowMs(),
+  );
+}
+
+/** The program, and the reward, that the path's first segment names. Throw `not_found` for what is none of the caller's. */
+export async function seenProgram({ programs }: HandlerPorts, { params, context }: Asking): Promise<ProgramOwner> {
+  const id = parseId<ProgramId>(params[0] ?? '');
+  const program = id === null ? null : await programs.find(id);
+  if (program === null || !sees(context, program.merchantId)) throw new ProblemError('not_found');
+  return program;
+}
+
+export async function seenReward({ store }: HandlerPorts, { params, context }: Asking): Promise<RewardRow> {
+  const id = parseId<string>(params[0] ?? '');
+  const row = id === null ? null : await store.find(id);
+  if (row === null || !sees(context, row.merchant_id)) throw new ProblemError('not_found');
+  return row;
+}
+
+/** Where a page begins: below an id; null: at the newest. */
+export function idOf(cursor: string | undefined): string | null {
+  if (cursor === undefined) return null;
+  const id = parseId<string>(cursor);
+  if (id === null) throw new ProblemError('invalid_cursor');
+  return id;
+}
+
+/** @param rows one more than the page has, if there are more */
+export function pageOf<Row extends { readonly id: string }>(
+  rows: readonly Row[],
+  limit: number,
+  json: (row: Row) => unknown,
+): object {
+  const data = rows.slice(0, limit);
+  return { data: data.map(json), next_cursor: rows.length > limit ? (data.at(-1)?.id ?? null) : null };
+}
+
+export function ok(body: unknown): CoreAnswer {
+  return { status: 200, body: JSON.stringify(body) };
+}
+
+function dateOf(moment: string | null): Date | null {
+  return moment === null ? null : new Date(moment);
+}
+
+function rewardJson(row: RewardRow): wire.Reward {
+  const { id, program_id, name, description, gives, points, stock, stock_left, limits: bounds, tiers, status } = row;
+  return {
+    id,
+    program_id,
+    name,
+    description,
+    gives,
+    points,
+    stock,
+    stock_left,
+    limits: bounds,
+    tiers: tiers === null ? null : [...tiers],
+    valid_from: row.valid_from?.toISOString() ?? null,
+    valid_until: row.valid_until?.toISOString() ?? null,
+    status,
+    created_at: row.created_at.toISOString(),
+    published_at: row.published_at?.toISOString() ?? null,
+    withdrawn_at: row.withdrawn_at?.toISOString() ?? null,
+  };
+}
