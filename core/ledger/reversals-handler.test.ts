@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { accountLimits } from '@local-plus/actors';
 import { movements, wallets } from '@local-plus/contracts';
 import { assertProblem, TestStack } from '../test/stack.ts';
-import { Tenant } from '../test/tenant.ts';
+import { inLanes, Tenant } from '../test/tenant.ts';
 
 describe('a reversal over HTTP', () => {
   const stack = new TestStack();
@@ -50,6 +51,21 @@ describe('a reversal over HTTP', () => {
       page.map(({ reversal_of }) => reversal_of),
       [null, null, burn.id, burn.id],
     );
+  });
+
+  it('is refused once so many transactions of the wallet are reversed as it remembers', async () => {
+    const wallet = await tenant.wallet();
+    const count = accountLimits.reversalsMax + 1;
+    await inLanes(count, 64, async () => void (await post(tenant, wallet, 'earn', { amount: 1 })));
+    const earns = (await tenant.history(wallet)).filter(({ kind }) => kind === 'earn');
+    assert.equal(earns.length, count);
+    const [last, ...others] = earns.map(({ id }) => id);
+    await inLanes(others.length, 64, async (index) => {
+      const answer = await reverse(others[index] ?? '');
+      assert.equal(answer.status, 201, answer.text);
+    });
+    assertProblem(await reverse(last ?? ''), 409, 'reversals_limit_exceeded');
+    assert.equal((await tenant.balance(wallet)).balance, 1);
   });
 
   it('is refused for what cannot be reversed, or is not there', async () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { accountLimits } from '@local-plus/actors';
 import { type ProgramId, programAccount, wallets, rules as wire } from '@local-plus/contracts';
 import postgres from 'postgres';
 import type { App } from '../app.ts';
@@ -55,6 +56,24 @@ describe('purchases over HTTP', () => {
   async function quote(of: Tenant, body: object): Promise<wire.Quoted> {
     return parsed(await of.post(`/v1/programs/${of.programId}/quote`, body), 200, wire.quoted);
   }
+
+  it('are refused when the wallet would be counted against too many caps, and the wallet is as before', async () => {
+    const program = await tenant.sibling();
+    const wallet = await program.wallet(5);
+    const caps = ['day', 'week', 'month', 'ever'].map((per) => ({ per, points: 1_000 }));
+    const path = `/v1/programs/${program.programId}/rules`;
+    const { id } = await program.made(path, {}, wire.rulesVersion);
+    const [rulesPerRequest, requests] = [50, 6];
+    assert.ok(rulesPerRequest * requests * caps.length > accountLimits.countersMax);
+    for (let request = 0; request < requests; request++) {
+      const rules = Array.from({ length: rulesPerRequest }, (_, n) => fixed(`rule-${request}-${n}`, 1, caps));
+      await program.made(`${path}/${id}/rules`, { rules }, wire.rulesVersion);
+    }
+    parsed(await program.post(`${path}/${id}/publish`, {}), 200, wire.rulesVersion);
+    assertProblem(await earn(program, wallet, bought(100)), 409, 'counters_limit_exceeded');
+    assert.equal((await program.balance(wallet)).balance, 5);
+    await earned(program, wallet, { amount: 1 });
+  });
 
   it('earn what the rules in force say, and say which those were', async () => {
     const program = await tenant.sibling({ point_expiry: { period: 'days', count: 90 } });

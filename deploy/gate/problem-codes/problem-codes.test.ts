@@ -29,11 +29,19 @@ test('a process notes the problems that it reads, and nothing else', (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'problem-codes-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const program = `
+    import { createServer } from 'node:net';
+    import { connect } from 'node:net';
     const answer = (status, type, code) =>
-      new Response(JSON.stringify({ type: 'about:blank', code }), { status, headers: { 'content-type': type } });
+      new Response(JSON.stringify({ type: 'about:blank', status, code }), { status, headers: { 'content-type': type } });
     await answer(404, 'application/problem+json', 'not_found').json();
     await answer(409, 'application/problem+json', 'account_frozen').text();
-    await answer(200, 'application/json', 'not_a_problem').json();`;
+    await answer(200, 'application/json', 'not_a_problem').json();
+    const lines = '{"index":0,"problem":{"status":409,"code":"group_refused"}}\\n';
+    await new Response(lines, { headers: { 'content-type': 'application/x-ndjson' } }).text();
+    const raw = 'HTTP/1.1 408 Request Timeout\\r\\n\\r\\n{"status":408,"code":"request_timeout"}';
+    const server = createServer((socket) => socket.end(raw)).listen(0, '127.0.0.1', () => {
+      connect(server.address().port, '127.0.0.1').on('data', () => server.close());
+    });`;
   const { status, stderr } = spawnSync(
     process.execPath,
     ['--import', pathToFileURL(join(import.meta.dirname, 'record.ts')).href, '--input-type=module', '-e', program],
@@ -41,5 +49,5 @@ test('a process notes the problems that it reads, and nothing else', (t) => {
   );
   assert.equal(status, 0, stderr);
   const noted = readdirSync(dir).map((file) => readFileSync(join(dir, file), 'utf8'));
-  assert.deepEqual(noted, ['404 not_found\n409 account_frozen\n']);
+  assert.deepEqual(noted, ['404 not_found\n409 account_frozen\n409 group_refused\n408 request_timeout\n']);
 });
