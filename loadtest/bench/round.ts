@@ -59,7 +59,7 @@ export interface RoundResult {
 const REQUESTS_SPARE = 1.5;
 const REQUESTS_MIN_PER_SECOND = 4_000;
 /** A first round does not know its side. */
-const REQUESTS_GUESS_PER_SECOND = 40_000;
+const REQUESTS_GUESS_PER_SECOND = 150_000;
 const QUIET_MS = 400;
 const QUIET_LOOKS = 5;
 const QUIET_CPU_SHARE = 0.12;
