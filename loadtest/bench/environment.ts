@@ -47,7 +47,7 @@ export function runBench<Arguments extends { readonly walletCount: number }>(
     process.exitCode = 1;
     await stopAll();
   };
-  process.once('SIGINT', () => {
+  const interrupted = (): void => {
     void fail(new LoadError('Interrupted.')).then(
       () => process.exit(130),
       (error: unknown) => {
@@ -55,7 +55,8 @@ export function runBench<Arguments extends { readonly walletCount: number }>(
         process.exit(1);
       },
     );
-  });
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupted);
   const main = async (): Promise<void> => {
     const args = readArguments();
     const environment = await createEnvironment(args.walletCount, started);
