@@ -34,7 +34,7 @@ const byPath: readonly (readonly [RegExp, Stage])[] = [
   [/\/actors\/account\//, decide],
   [/\/actors\/runtime\/(lane|assembler|look-ups|limits)\.ts$/, batch],
   [/\/actors\/runtime\//, mailbox],
-  [/\/core\/(ledger|wallet|merchant|shards|bulk|giftcard|identity)\//, terms],
+  [/\/core\/(ledger|wallet|merchant|program|rules|tiers|shards|bulk|giftcard|identity|composition)\//, terms],
   [/\/node_modules\/lru-cache\//, terms],
   [/\/core\/platform\/(telemetry|redis|time|batching)\//, rest],
   [/\/core\/(main|app|config|limits)\.ts$/, rest],
