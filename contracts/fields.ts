@@ -36,6 +36,12 @@ export const moment = z.iso
   .regex(/^(?!000[01]|9999)/, 'is not between the years 2 and 9998')
   .meta({ format: 'date-time' });
 
+/** What callers state and we keep: the database gives years of fewer than four digits in a form that is no date elsewhere. */
+export const keptMoment = z.iso
+  .datetime({ offset: true })
+  .regex(/^(?!9999)(19|[2-9][0-9])[0-9]{2}-/, 'is not between the years 1900 and 9998')
+  .meta({ format: 'date-time' });
+
 /** What one transaction moves, in the smallest unit of the program. */
 export const amount = z
   .int()

@@ -71,8 +71,8 @@ export const createReward = z
     stock: stock.nullable().default(null).describe('How many there are; null: any number.'),
     limits: redemptionLimits.default([]),
     tiers: tierIds.nullable().default(null).describe('For wallets of one of these tiers only; null: for all.'),
-    valid_from: fields.moment.nullable().default(null),
-    valid_until: fields.moment.nullable().default(null).describe('Before this moment.'),
+    valid_from: fields.keptMoment.nullable().default(null),
+    valid_until: fields.keptMoment.nullable().default(null).describe('Before this moment.'),
   })
   .refine(
     ({ valid_from, valid_until }) => {

@@ -152,6 +152,15 @@ describe('customers', () => {
     assert.equal((await read(id)).version, 1);
   });
 
+  it('consent at a moment that can be kept: years of four digits, as the database gives them back', async () => {
+    const { id } = await created();
+    const path = `/v1/customers/${id}/consents`;
+    const asked = { purpose: 'marketing.email', status: 'granted', source: 'web' };
+    const oldest = '1900-01-01T00:00:00.000Z';
+    assertProblem(await post(path, { ...asked, at: '0026-05-01T00:00:00Z' }), 400, 'invalid_request');
+    assert.equal(parsed(await post(path, { ...asked, at: oldest }), 201, consent).at, oldest);
+  });
+
   it('have consents with their history: what was said last holds', async () => {
     const { id } = await created();
     const path = `/v1/customers/${id}/consents`;
