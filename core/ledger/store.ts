@@ -18,6 +18,7 @@ import {
   type WriterPosition,
 } from '@local-plus/actors';
 import postgres from 'postgres';
+import { endConnection } from '../platform/postgres/index.ts';
 import { type FoundRow, findingsFrom } from './found.ts';
 import {
   claimStatement,
@@ -104,9 +105,7 @@ export class PostgresLedgerStore implements LedgerStore {
   async reset(connection: StoreConnection): Promise<void> {
     const sql = this.#connections.get(connection);
     this.#connections.delete(connection);
-    if (sql === undefined) return;
-    // A dead peer may never acknowledge the close: the connection is then left to the kernel's own time-outs.
-    await Promise.race([sql.end({ timeout: 0 }), new Promise((resolve) => setTimeout(resolve, CLOSE_MS_MAX).unref())]);
+    if (sql !== undefined) await endConnection(sql, CLOSE_MS_MAX);
   }
 
   async #run<Row>(connection: StoreConnection, statement: string, parameters: string[]): Promise<readonly Row[]> {

@@ -2,10 +2,9 @@
  * The publisher's SQL. One connection of its own, which holds the lock of the one who publishes: the lock ends with the
  * connection, so there is nobody to be declared dead, and no clock decides.
  *
- * Every failure becomes an {@link OutboxFailure}, and the connection is given up with it: after a loss the driver may
- * report the old error again.
+ * Every failure becomes an {@link OutboxFailure}, and the connection is given up with it.
  */
-import postgres from 'postgres';
+import { LoneConnection } from '../platform/postgres/index.ts';
 
 export interface WaitingEvent {
   /** A `bigint`, as text. */
@@ -47,11 +46,6 @@ export class OutboxFailure extends Error {
 
 /** Any number that nothing else locks. */
 const LOCK = '7077018';
-/** The server ends a statement first; without any word of it, the connection is given up. */
-const STATEMENT_MS = 10_000;
-const REPLY_MS = 12_000;
-const CONNECT_S = 3;
-const CLOSE_MS = 1_000;
 
 const lockStatement = `select pg_try_advisory_lock(${LOCK}) as held`;
 /** By the column: the text of the same name would put 10 before 9. */
@@ -71,17 +65,25 @@ select (select count(*)::int from (select from outbox where published_at is null
     where published_at is null order by place limit 1), 0)::float8 as "lagMs"`;
 
 export class PostgresOutboxStore implements OutboxStore {
-  readonly #databaseUrl: string;
-  #sql: postgres.Sql | null = null;
+  readonly #connection: LoneConnection;
   #isHolder = false;
 
   constructor(databaseUrl: string) {
-    this.#databaseUrl = databaseUrl;
+    this.#connection = new LoneConnection({
+      url: databaseUrl,
+      name: 'local-plus outbox',
+      // A lost mark only repeats: no wait for its disk.
+      settings: { synchronous_commit: 'off', jit: 'off', max_parallel_workers_per_gather: 0, enable_seqscan: 'off' },
+      failure: (message, options) => new OutboxFailure(message, options),
+      ended: () => {
+        this.#isHolder = false;
+      },
+    });
   }
 
   async hold(): Promise<boolean> {
     if (this.#isHolder) return true;
-    const [row] = await this.#run<{ held: boolean }>(lockStatement, []);
+    const [row] = await this.#connection.run<{ held: boolean }>(lockStatement, []);
     this.#isHolder = row?.held ?? false;
     return this.#isHolder;
   }
@@ -92,72 +94,24 @@ export class PostgresOutboxStore implements OutboxStore {
   }
 
   waiting(rowsMax: number): Promise<readonly WaitingEvent[]> {
-    return this.#run<WaitingEvent>(waitingStatement, [String(rowsMax)]);
+    return this.#connection.run<WaitingEvent>(waitingStatement, [String(rowsMax)]);
   }
 
   async mark(places: readonly string[]): Promise<void> {
-    await this.#run(markStatement, [`{${places.join(',')}}`]);
+    await this.#connection.run(markStatement, [`{${places.join(',')}}`]);
   }
 
   async remove(olderThanMs: number, rowsMax: number): Promise<number> {
-    const [row] = await this.#run<{ removed: number }>(removeStatement, [String(olderThanMs), String(rowsMax)]);
+    const [row] = await this.#connection.run<{ removed: number }>(removeStatement, [String(olderThanMs), String(rowsMax)]);
     return row?.removed ?? 0;
   }
 
   async backlog(rowsMax: number): Promise<Backlog> {
-    const [row] = await this.#run<Backlog>(backlogStatement, [String(rowsMax)]);
+    const [row] = await this.#connection.run<Backlog>(backlogStatement, [String(rowsMax)]);
     return row ?? { waiting: 0, lagMs: 0 };
   }
 
-  async close(): Promise<void> {
-    const sql = this.#sql;
-    this.#sql = null;
-    this.#isHolder = false;
-    if (sql === null) return;
-    // A dead peer may never acknowledge the close: the connection is then left to the kernel's own time-outs.
-    await Promise.race([sql.end({ timeout: 0 }), new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())]);
-  }
-
-  async #run<Row>(statement: string, parameters: string[]): Promise<readonly Row[]> {
-    this.#sql ??= this.#connect();
-    const sql = this.#sql;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no reply within ${REPLY_MS} ms`)), REPLY_MS);
-    });
-    try {
-      return await Promise.race([sql.unsafe<Row[]>(statement, parameters, { prepare: true }), late]);
-    } catch (cause) {
-      if (this.#sql === sql) await this.close();
-      throw new OutboxFailure(`Postgres: ${(cause as { code?: string }).code ?? 'no reply'}`, { cause });
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** A lost mark only repeats: no wait for its disk. */
-  #connect(): postgres.Sql {
-    const sql: postgres.Sql = postgres(this.#databaseUrl, {
-      max: 1,
-      idle_timeout: 0,
-      max_lifetime: null,
-      connect_timeout: CONNECT_S,
-      fetch_types: false,
-      prepare: true,
-      onnotice: () => undefined,
-      // The driver would connect anew behind our back, without the lock.
-      onclose: () => {
-        if (this.#sql === sql) this.#isHolder = false;
-      },
-      connection: {
-        application_name: 'local-plus outbox',
-        statement_timeout: STATEMENT_MS,
-        synchronous_commit: 'off',
-        jit: 'off',
-        max_parallel_workers_per_gather: 0,
-        enable_seqscan: 'off',
-      } as Record<string, string | number>,
-    });
-    return sql;
+  close(): Promise<void> {
+    return this.#connection.close();
   }
 }

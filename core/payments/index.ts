@@ -24,7 +24,7 @@ import { RefundProcess } from './refunds.ts';
 import { refundHandlers } from './refunds-handler.ts';
 import { RefundStore } from './refunds-store.ts';
 import { PaymentStore } from './store.ts';
-import { PaymentSweep } from './sweep.ts';
+import { type PaymentSweep, paymentSweep } from './sweep.ts';
 
 export type { Admission, FoundSource, Sources } from './ports.ts';
 
@@ -61,7 +61,7 @@ export function createPaymentsModule(options: PaymentsOptions): PaymentsModule {
   const process = new PaymentProcess({ store, movements, nowMs, log });
   const refunding = new RefundProcess({ payments: store, refunds, movements, nowMs, log });
   const clock = systemClock;
-  const sweep = new PaymentSweep({ store, refunds, process, refunding, clock, timer: systemTimer, log });
+  const sweep = paymentSweep({ store, refunds, process, refunding, clock, timer: systemTimer, log });
   registerMetrics(metrics, sweep);
   return {
     handlers: {

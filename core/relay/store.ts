@@ -2,7 +2,7 @@
  * The relay's SQL: it reads the ledger's tail by `seq`, which barriers stand before it, and keeps how far it has published.
  *
  * One connection of its own, so that a read of the backlog never stands in a request's way. Every failure becomes a
- * {@link TailFailure}, and the connection is given up with it: after a loss the driver may report the old error again.
+ * {@link TailFailure}, and the connection is given up with it.
  */
 import type { TransactionKind } from '@local-plus/actors';
 import {
@@ -13,7 +13,7 @@ import {
   type RequestId,
   seqOf,
 } from '@local-plus/contracts';
-import postgres from 'postgres';
+import { LoneConnection } from '../platform/postgres/index.ts';
 import type { Barrier } from './barriers.ts';
 import type { Announcement } from './domain.ts';
 
@@ -45,11 +45,15 @@ export class TailFailure extends Error {
   override readonly name = 'TailFailure';
 }
 
-/** The server ends a statement first; without any word of it, the connection is given up. */
-const STATEMENT_MS = 10_000;
-const REPLY_MS = 12_000;
-const CONNECT_S = 3;
-const CLOSE_MS = 1_000;
+/** Pages come by the index on `seq`, whatever the statistics say. A lost progress only repeats: no wait for its disk. */
+const sessionSettings = {
+  synchronous_commit: 'off',
+  plan_cache_mode: 'force_generic_plan',
+  jit: 'off',
+  max_parallel_workers_per_gather: 0,
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+};
 
 const progressStatement = 'select batch from relay_progress where writer_id = $1::smallint';
 
@@ -117,25 +121,29 @@ interface BacklogRow {
 }
 
 export class PostgresRelayStore implements RelayStore {
-  readonly #databaseUrl: string;
-  #sql: postgres.Sql | null = null;
+  readonly #connection: LoneConnection;
 
   constructor(databaseUrl: string) {
-    this.#databaseUrl = databaseUrl;
+    this.#connection = new LoneConnection({
+      url: databaseUrl,
+      name: 'local-plus relay',
+      settings: sessionSettings,
+      failure: (message, options) => new TailFailure(message, options),
+    });
   }
 
   async progress(writerId: number): Promise<number> {
-    const [row] = await this.#run<{ batch: string }>(progressStatement, [String(writerId)]);
+    const [row] = await this.#connection.run<{ batch: string }>(progressStatement, [String(writerId)]);
     return row ? Number(row.batch) : 0;
   }
 
   async saveProgress(writerId: number, batch: number): Promise<void> {
-    await this.#run(saveStatement, [String(writerId), String(batch)]);
+    await this.#connection.run(saveStatement, [String(writerId), String(batch)]);
   }
 
   async backlog(writerId: number, cursor: number, rowsMax: number): Promise<Backlog> {
     const parameters = [...rangeAfter(writerId, cursor), String(rowsMax), String(writerId)];
-    const [row] = await this.#run<BacklogRow>(backlogStatement, parameters);
+    const [row] = await this.#connection.run<BacklogRow>(backlogStatement, parameters);
     // The last batches may have been refusals only: they have no row, and yet somebody may wait for them.
     const newest = row?.newest ? positionOf(row.newest).batch : 0;
     return { newest: Math.max(newest, Number(row?.committed ?? 0)), rows: Number(row?.rows) };
@@ -143,11 +151,11 @@ export class PostgresRelayStore implements RelayStore {
 
   async page(writerId: number, cursor: number, rowsMax: number): Promise<Announcement[]> {
     const parameters = [...rangeAfter(writerId, cursor), String(rowsMax)];
-    return (await this.#run<PageRow>(pageStatement, parameters)).map(announcementFrom);
+    return (await this.#connection.run<PageRow>(pageStatement, parameters)).map(announcementFrom);
   }
 
   async barriers(writerId: number): Promise<readonly Barrier[]> {
-    const rows = await this.#run<BarrierRow>(barriersStatement, [String(writerId)]);
+    const rows = await this.#connection.run<BarrierRow>(barriersStatement, [String(writerId)]);
     return rows.map((row) => ({
       shard: row.shard_id,
       version: Number(row.version),
@@ -158,57 +166,12 @@ export class PostgresRelayStore implements RelayStore {
   }
 
   async behind(writerIds: readonly number[]): Promise<number | null> {
-    const [row] = await this.#run<{ id: number }>(behindStatement, [`{${writerIds.join(',')}}`]);
+    const [row] = await this.#connection.run<{ id: number }>(behindStatement, [`{${writerIds.join(',')}}`]);
     return row?.id ?? null;
   }
 
-  async close(): Promise<void> {
-    const sql = this.#sql;
-    this.#sql = null;
-    if (sql === null) return;
-    // A dead peer may never acknowledge the close: the connection is then left to the kernel's own time-outs.
-    await Promise.race([sql.end({ timeout: 0 }), new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())]);
-  }
-
-  async #run<Row>(statement: string, parameters: string[]): Promise<readonly Row[]> {
-    this.#sql ??= this.#connect();
-    const sql = this.#sql;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no reply within ${REPLY_MS} ms`)), REPLY_MS);
-    });
-    try {
-      return await Promise.race([sql.unsafe<Row[]>(statement, parameters, { prepare: true }), late]);
-    } catch (cause) {
-      if (this.#sql === sql) await this.close();
-      const code = (cause as { code?: string }).code ?? 'no reply';
-      throw new TailFailure(`Postgres: ${code}`, { cause });
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Pages come by the index on `seq`, whatever the statistics say. A lost progress only repeats: no wait for its disk. */
-  #connect(): postgres.Sql {
-    return postgres(this.#databaseUrl, {
-      max: 1,
-      idle_timeout: 0,
-      max_lifetime: null,
-      connect_timeout: CONNECT_S,
-      fetch_types: false,
-      prepare: true,
-      onnotice: () => undefined,
-      connection: {
-        application_name: 'local-plus relay',
-        statement_timeout: STATEMENT_MS,
-        synchronous_commit: 'off',
-        plan_cache_mode: 'force_generic_plan',
-        jit: 'off',
-        max_parallel_workers_per_gather: 0,
-        enable_seqscan: 'off',
-        enable_bitmapscan: 'off',
-      } as Record<string, string | number>,
-    });
+  close(): Promise<void> {
+    return this.#connection.close();
   }
 }
 

@@ -16,7 +16,7 @@ import { type ProcessPorts, RedemptionProcess } from './process.ts';
 import { redemptionHandlers } from './redemptions-handler.ts';
 import { RedemptionStore } from './redemptions-store.ts';
 import { RewardStore } from './store.ts';
-import { RedemptionSweep } from './sweep.ts';
+import { redemptionSweep } from './sweep.ts';
 
 export type { CardOrder } from './process.ts';
 
@@ -39,7 +39,7 @@ export function createRewardModule(options: RewardOptions): RewardModule {
   const redemptions = new RedemptionStore(database);
   const nowMs = Date.now;
   const process = new RedemptionProcess({ ...options, store: redemptions, nowMs });
-  const sweep = new RedemptionSweep({ store: redemptions, process, clock: systemClock, timer: systemTimer, log });
+  const sweep = redemptionSweep({ store: redemptions, process, clock: systemClock, timer: systemTimer, log });
   metrics.counter('rewards_swept_total', 'Redemptions that the sweep brought to rest.', () => [
     { value: sweep.settled },
   ]);

@@ -21,7 +21,7 @@ import { eventually, quiet } from '../test/stack.ts';
 import { drawCode } from './domain.ts';
 import { type CardOrder, RedemptionProcess } from './process.ts';
 import { RedemptionStore } from './redemptions-store.ts';
-import { RedemptionSweep } from './sweep.ts';
+import { redemptionSweep } from './sweep.ts';
 import { FakeDesk, Saboteur } from './test/desk.ts';
 
 const COST = 100;
@@ -134,7 +134,7 @@ describe('a redemption', () => {
   /** Another process: its sweep finds what was left, and the client asks again for what was not begun. */
   async function goOn(on: Stage, story: Story): Promise<void> {
     const process = on.processOf(new Saboteur(null, true));
-    const sweep = new RedemptionSweep({
+    const sweep = redemptionSweep({
       store: on.store,
       process,
       clock: systemClock,

@@ -9,8 +9,7 @@
 import { type Log, Sweep, SweepCounters, type SweepLimits, type Visit } from '@local-plus/actors';
 import { giftcardAccount, type RequestId, uuidV7 } from '@local-plus/contracts';
 import { newEvent } from '../../outbox/index.ts';
-import { ProblemError } from '../../platform/http/index.ts';
-import { DatabaseUnavailable } from '../../platform/postgres/index.ts';
+import { failedVisit } from '../../platform/sweeping/index.ts';
 import type { Metrics } from '../../platform/telemetry/index.ts';
 import { systemClock, systemTimer } from '../../platform/time/index.ts';
 import type { ActivityRow, ActivityStore } from './activities-store.ts';
@@ -97,13 +96,11 @@ function sweepOf<Item extends { readonly id: string }>(
     find,
     idOf: ({ id }) => id,
     visit: (item) =>
-      visit(item).catch((error: unknown) => {
-        if (error instanceof DatabaseUnavailable) return 'trouble';
-        // The ledger is away, or too much waits: the same goes on later.
-        const isExpected = error instanceof ProblemError;
-        log[isExpected ? 'warn' : 'error'](`the sweep of ${of} leaves one`, { id: item.id, cause: String(error) });
-        return 'aside';
-      }),
+      visit(item).catch((error: unknown) =>
+        failedVisit(error, (isExpected) => {
+          log[isExpected ? 'warn' : 'error'](`the sweep of ${of} leaves one`, { id: item.id, cause: String(error) });
+        }),
+      ),
     counters,
     clock: systemClock,
     timer: systemTimer,

@@ -1,0 +1,87 @@
+/**
+ * One connection of its own, made when it is first needed: for work in the background, so that it never stands in a request's
+ * way, and for what ends with a connection, like a lock.
+ *
+ * - C1 every statement ends: the server cancels it first; without any word of it, it is given up.
+ * - C2 whatever fails, the connection is given up with it: after a loss the driver may report the old error again.
+ */
+import postgres from 'postgres';
+
+export interface LoneConnectionOptions {
+  readonly url: string;
+  /** Shown in pg_stat_activity. */
+  readonly name: string;
+  /** Of the session, by Postgres' names. */
+  readonly settings: Readonly<Record<string, string | number>>;
+  /** What every failure becomes. */
+  readonly failure: (message: string, options: { readonly cause: unknown }) => Error;
+  /** The connection ended, whoever ended it. */
+  readonly ended?: () => void;
+}
+
+const STATEMENT_MS = 10_000;
+const REPLY_MS = 12_000;
+const CONNECT_S = 3;
+const CLOSE_MS = 1_000;
+
+export class LoneConnection {
+  readonly #options: LoneConnectionOptions;
+  #sql: postgres.Sql | null = null;
+
+  constructor(options: LoneConnectionOptions) {
+    this.#options = options;
+  }
+
+  async run<Row>(statement: string, parameters: string[]): Promise<readonly Row[]> {
+    this.#sql ??= this.#connect();
+    const sql = this.#sql;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no reply within ${REPLY_MS} ms`)), REPLY_MS);
+    });
+    try {
+      return await Promise.race([sql.unsafe<Row[]>(statement, parameters, { prepare: true }), late]);
+    } catch (cause) {
+      if (this.#sql === sql) await this.close();
+      const code = (cause as { code?: string }).code ?? 'no reply';
+      throw this.#options.failure(`Postgres: ${code}`, { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Never rejects; the next statement makes a new one. */
+  async close(): Promise<void> {
+    const sql = this.#sql;
+    this.#sql = null;
+    this.#options.ended?.();
+    if (sql !== null) await endConnection(sql, CLOSE_MS);
+  }
+
+  #connect(): postgres.Sql {
+    const { url, name, settings, ended } = this.#options;
+    const sql: postgres.Sql = postgres(url, {
+      max: 1,
+      idle_timeout: 0,
+      max_lifetime: null,
+      connect_timeout: CONNECT_S,
+      fetch_types: false,
+      prepare: true,
+      onnotice: () => undefined,
+      // The driver would connect anew behind our back.
+      onclose: () => {
+        if (this.#sql === sql) ended?.();
+      },
+      connection: { application_name: name, statement_timeout: STATEMENT_MS, ...settings } as Record<
+        string,
+        string | number
+      >,
+    });
+    return sql;
+  }
+}
+
+/** A dead peer may never acknowledge the close: the connection is then left to the kernel's own time-outs. */
+export async function endConnection(sql: postgres.Sql, graceMs: number): Promise<void> {
+  await Promise.race([sql.end({ timeout: 0 }), new Promise((resolve) => setTimeout(resolve, graceMs).unref())]);
+}
