@@ -18,7 +18,7 @@ import {
   problemTable,
   type Route,
   routes,
-  signingInput,
+  signingHead,
   validate,
   validateQuery,
   wallets,
@@ -211,18 +211,18 @@ describe("the edge's signature", () => {
       `${text};`,
       ` ${text}`,
       `${text}\n`,
-      text.replace('v1', 'v2'),
+      text.replace('v2', 'v1'),
       text.replace('wallets:read', 'root'),
     ];
     for (const candidate of wrong) assert.equal(parseContext(candidate), null, candidate);
   });
 
   it('covers every part', () => {
-    const base = ['c', 'POST', '/v1/x?y=1', 'key', 'hash'] as const;
-    const inputs = new Set([signingInput(...base)]);
+    const base = ['c', 'POST', '/v1/x?y=1', 'key'] as const;
+    const inputs = new Set([signingHead(...base)]);
     for (let part = 0; part < base.length; part++) {
       const changed = base.map((value, index) => (index === part ? `${value}x` : value)) as unknown as typeof base;
-      inputs.add(signingInput(...changed));
+      inputs.add(signingHead(...changed));
     }
     assert.equal(inputs.size, base.length + 1);
   });

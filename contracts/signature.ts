@@ -2,11 +2,11 @@
  * How the edge proves to the origin that a request came through it, unchanged.
  *
  * Two headers. `lp-context` says what the edge found out, in a fixed order; `lp-signature` is
- * base64url(HMAC-SHA256(key, signingInput)). The input covers version, key id, time, nonce, budget, client address,
- * tenant, subject, scopes, method, exact path and query, Idempotency-Key and the body's SHA-256, so none of them can be
+ * base64url(HMAC-SHA256(key, signingHead ‖ body)). It covers version, key id, time, nonce, budget, client address,
+ * tenant, subject, scopes, method, exact path and query, Idempotency-Key and the body's bytes, so none of them can be
  * changed, and the nonce lets the origin refuse a replay inside the window.
  *
- * Must not know: cryptography. The edge has Web Crypto, core has node:crypto; both sign the same text.
+ * Must not know: cryptography. The edge has Web Crypto, core has node:crypto; both sign the same bytes.
  */
 import { isUuid } from './ids.ts';
 import { scopes as knownScopes, type Scope } from './merchants.ts';
@@ -35,12 +35,12 @@ export interface EdgeContext {
 /** All scopes that there are fit in. */
 const CONTEXT_CHARS_MAX = 1_024;
 const CONTEXT =
-  /^v1;([a-z0-9]{1,16});([0-9]{13});([A-Za-z0-9_-]{16,32});([0-9]{1,6});([0-9a-fA-F:.]{2,45}|-);([0-9a-f-]{36}|-);([A-Za-z0-9-]{1,64});([a-z:,]*)$/;
+  /^v2;([a-z0-9]{1,16});([0-9]{13});([A-Za-z0-9_-]{16,32});([0-9]{1,6});([0-9a-fA-F:.]{2,45}|-);([0-9a-f-]{36}|-);([A-Za-z0-9-]{1,64});([a-z:,]*)$/;
 
 export function formatContext(context: EdgeContext): string {
   const tenant = context.merchantId ?? '-';
   const { keyId, timeMs, nonce, budgetMs, clientIp, subject } = context;
-  return `v1;${keyId};${timeMs};${nonce};${budgetMs};${clientIp};${tenant};${subject};${context.scopes.join(',')}`;
+  return `v2;${keyId};${timeMs};${nonce};${budgetMs};${clientIp};${tenant};${subject};${context.scopes.join(',')}`;
 }
 
 /** The context of a header's text, or null when it is not exactly in the form that {@link formatContext} writes. */
@@ -77,24 +77,15 @@ function parseScopes(text: string): readonly Scope[] | null {
 }
 
 /**
- * The text that is signed.
+ * What is signed before the body's bytes. No part of it has a line feed, so its end, where the body begins, is the fourth.
  *
  * @param contextText the exact value of the `lp-context` header
  * @param target path and query exactly as sent
  * @param idempotencyKey the header's value, or the empty text
- * @param bodySha256 lower-case hex of the body's SHA-256; of the empty body when there is none
  */
-export function signingInput(
-  contextText: string,
-  method: string,
-  target: string,
-  idempotencyKey: string,
-  bodySha256: string,
-): string {
-  return `${contextText}\n${method}\n${target}\n${idempotencyKey}\n${bodySha256}`;
+export function signingHead(contextText: string, method: string, target: string, idempotencyKey: string): string {
+  return `${contextText}\n${method}\n${target}\n${idempotencyKey}\n`;
 }
-
-export const emptyBodySha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 export interface SigningKey {
   readonly keyId: string;

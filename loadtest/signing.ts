@@ -1,16 +1,15 @@
 /**
  * Signs as the edge does (contracts/signature.ts), for the benches that speak straight to core.
  */
-import { createHmac, hash, randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import {
   contextHeader,
-  emptyBodySha256,
   formatContext,
   limits,
   merchants,
   type SigningKey,
   signatureHeader,
-  signingInput,
+  signingHead,
 } from '@local-plus/contracts';
 
 /** On whose behalf. */
@@ -31,9 +30,6 @@ export interface SignedHeaders {
 
 export const headerNames = { context: contextHeader, signature: signatureHeader } as const;
 
-const bodyHashes = new Map<string, string>();
-const BODY_HASHES_MAX = 10_000;
-
 /** Valid for {@link limits.signatureWindowMs} around `nowMs`, once. */
 export function sign(key: SigningKey, caller: Caller, request: UnsignedRequest, nowMs: number): SignedHeaders {
   const isOperator = caller.type === 'operator';
@@ -48,15 +44,6 @@ export function sign(key: SigningKey, caller: Caller, request: UnsignedRequest, 
     scopes: isOperator ? merchants.scopes : merchants.merchantScopes,
   });
   const { method, target, idempotencyKey, body } = request;
-  const input = signingInput(context, method, target, idempotencyKey, bodyHash(body));
-  return { context, signature: createHmac('sha256', key.secret).update(input).digest('base64url') };
-}
-
-function bodyHash(body: string): string {
-  if (body === '') return emptyBodySha256;
-  const known = bodyHashes.get(body);
-  if (known !== undefined) return known;
-  const digest = hash('sha256', body, 'hex');
-  if (bodyHashes.size < BODY_HASHES_MAX) bodyHashes.set(body, digest);
-  return digest;
+  const signed = signingHead(context, method, target, idempotencyKey) + body;
+  return { context, signature: createHmac('sha256', key.secret).update(signed).digest('base64url') };
 }

@@ -83,7 +83,6 @@ describe('the ledger module', () => {
       requestId: uuidV7<RequestId>(Date.now()),
       traceparent: null,
       deadlineMs: performance.now() + 5_000,
-      bodySha256: '',
     } as unknown as CoreRequest<Id>;
     const handle = ledger.handlers[id] as unknown as (request: CoreRequest<Id>) => Promise<CoreAnswer>;
     return handle(request);

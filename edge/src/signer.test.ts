@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { emptyBodySha256, parseContext, signingInput } from '@local-plus/contracts';
+import { parseContext, signingHead } from '@local-plus/contracts';
 import { merchantId, startMs } from '../test/stage.ts';
 import { bytesOf } from './encoding.ts';
 import { type Signable, Signer } from './signer.ts';
@@ -23,8 +23,7 @@ const signable: Signable = {
 describe('the signer', () => {
   it('makes what another implementation verifies', async () => {
     const { context, signature } = await new Signer({ keyId: 'k1', secret }).sign(signable);
-    const bodySha256 = createHash('sha256').update('{"amount":5}').digest('hex');
-    const input = signingInput(context, 'POST', '/v1/x?y=1', 'a', bodySha256);
+    const input = `${signingHead(context, 'POST', '/v1/x?y=1', 'a')}{"amount":5}`;
     assert.equal(signature, createHmac('sha256', secret).update(input).digest('base64url'));
     const { nonce, ...found } = parseContext(context) ?? { nonce: '' };
     const { method, target, idempotencyKey, body, ...expected } = signable;
@@ -34,7 +33,7 @@ describe('the signer', () => {
 
   it('signs the absence of a body', async () => {
     const { context, signature } = await new Signer({ keyId: 'k1', secret }).sign({ ...signable, body: null });
-    const input = signingInput(context, 'POST', '/v1/x?y=1', 'a', emptyBodySha256);
+    const input = signingHead(context, 'POST', '/v1/x?y=1', 'a');
     assert.equal(signature, createHmac('sha256', secret).update(input).digest('base64url'));
   });
 

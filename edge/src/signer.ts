@@ -4,8 +4,8 @@
  * The key is imported once per isolate, at the first use (Workers allow no cryptography before a request). A nonce is
  * 96 random bits of the isolate and a counter: unique without randomness per request.
  */
-import { type EdgeContext, emptyBodySha256, formatContext, type SigningKey, signingInput } from '@local-plus/contracts';
-import { base64Url, bytesOf, hex, sha256 } from './encoding.ts';
+import { type EdgeContext, formatContext, type SigningKey, signingHead } from '@local-plus/contracts';
+import { base64Url, bytesOf } from './encoding.ts';
 
 type HmacKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
@@ -31,10 +31,9 @@ export class Signer {
   async sign(signable: Signable): Promise<{ context: string; signature: string }> {
     const { method, target, idempotencyKey, body } = signable;
     const context = formatContext({ ...signable, keyId: this.#signingKey.keyId, nonce: this.#nonce() });
-    const bodySha256 = body === null || body.length === 0 ? emptyBodySha256 : hex(await sha256(body));
-    const input = bytesOf(signingInput(context, method, target, idempotencyKey, bodySha256));
+    const head = bytesOf(signingHead(context, method, target, idempotencyKey));
     this.#hmacKey ??= await this.#import();
-    const signature = await crypto.subtle.sign('HMAC', this.#hmacKey, input);
+    const signature = await crypto.subtle.sign('HMAC', this.#hmacKey, body === null ? head : joined(head, body));
     return { context, signature: base64Url(new Uint8Array(signature)) };
   }
 
@@ -47,4 +46,11 @@ export class Signer {
     if (this.#noncePrefix === '') this.#noncePrefix = base64Url(crypto.getRandomValues(new Uint8Array(12)));
     return this.#noncePrefix + (this.#nonceCount++).toString(36);
   }
+}
+
+function joined(head: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(head.length + body.length);
+  bytes.set(head);
+  bytes.set(body, head.length);
+  return bytes;
 }

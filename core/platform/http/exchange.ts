@@ -14,8 +14,7 @@
  *
  * Must not know: what a route does.
  */
-import { hash } from 'node:crypto';
-import { type EdgeContext, emptyBodySha256, type IdempotencyKey, type ProblemCode } from '@local-plus/contracts';
+import type { EdgeContext, IdempotencyKey, ProblemCode } from '@local-plus/contracts';
 import type { Log } from '../telemetry/index.ts';
 import { AnswerStream, writeStreamHead } from './answer-stream.ts';
 import { answerOf, problemAnswer, writeAnswer } from './answers.ts';
@@ -118,14 +117,13 @@ export class Exchange {
   #decide(bytes: Uint8Array): void {
     this.#state = 'handling';
     const head = this.#head;
-    const bodySha256 = bytes.length === 0 ? emptyBodySha256 : hash('sha256', bytes, 'hex');
     const context = this.#host.verifier.verify(
       head.contextText,
       head.signature,
       head.method,
       head.target,
       head.idempotencyText,
-      bodySha256,
+      bytes,
       Date.now(),
     );
     if (typeof context === 'string') {
@@ -142,7 +140,7 @@ export class Exchange {
     if ('code' in body) return this.refuse(body.code, body.details);
     const query = parseQuery(this.#endpoint, head.query);
     if ('code' in query) return this.refuse(query.code, query.details);
-    this.#handle(context, key.value, body.value, query.value, bodySha256, deadlineMs);
+    this.#handle(context, key.value, body.value, query.value, deadlineMs);
   }
 
   #handle(
@@ -150,7 +148,6 @@ export class Exchange {
     idempotencyKey: IdempotencyKey | null,
     body: unknown,
     queryValues: unknown,
-    bodySha256: string,
     deadlineMs: number,
   ): void {
     if (performance.now() >= deadlineMs) {
@@ -165,7 +162,6 @@ export class Exchange {
         query: this.#head.query,
         queryValues,
         body,
-        bodySha256,
         context,
         idempotencyKey,
         requestId: this.#head.requestId,

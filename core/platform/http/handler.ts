@@ -37,8 +37,6 @@ export interface CoreRequest<Id extends RouteId = RouteId> {
   readonly query: string;
   readonly queryValues: QueryOf<Id>;
   readonly body: BodyOf<Id>;
-  /** Lower-case hex of the body's bytes as sent. */
-  readonly bodySha256: string;
   readonly context: EdgeContext;
   /** Never null on a route that is `idempotent`. */
   readonly idempotencyKey: IdempotencyKey | null;

@@ -1,14 +1,14 @@
 /**
  * Signs as the edge does, with node:crypto: for core's own tests and for benches that speak straight to core.
  */
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import {
   contextHeader,
   type EdgeContext,
   formatContext,
   type SigningKey,
   signatureHeader,
-  signingInput,
+  signingHead,
 } from '@local-plus/contracts';
 
 export interface Unsigned {
@@ -34,12 +34,10 @@ export function signHeaders(key: SigningKey, request: Unsigned): Record<string, 
     scopes: [],
     ...request.context,
   });
-  const bodySha256 = createHash('sha256')
-    .update(request.body ?? '')
-    .digest('hex');
-  const input = signingInput(contextText, request.method, request.target, request.idempotencyKey ?? '', bodySha256);
+  const head = signingHead(contextText, request.method, request.target, request.idempotencyKey ?? '');
+  const hmac = createHmac('sha256', key.secret).update(head);
   return {
     [contextHeader]: contextText,
-    [signatureHeader]: createHmac('sha256', key.secret).update(input).digest('base64url'),
+    [signatureHeader]: hmac.update(request.body ?? '').digest('base64url'),
   };
 }

@@ -6,11 +6,10 @@
  *
  * Must not know: routes, bodies, sockets.
  */
-import { type EdgeContext, parseContext, type SigningKey, signingInput } from '@local-plus/contracts';
+import { type EdgeContext, parseContext, type SigningKey, signingHead } from '@local-plus/contracts';
 import { HmacSha256 } from './hmac.ts';
 import { type ReplayBounds, ReplayGuard } from './replays.ts';
 
-const SIGNATURE_BYTES = 32;
 const SIGNATURE_CHARS = 43;
 
 /** Why a request is not believed; for the log and the metrics only, the caller learns none of it. */
@@ -37,7 +36,7 @@ export class SignatureVerifier {
     method: string,
     target: string,
     idempotencyKey: string,
-    bodySha256: string,
+    body: Uint8Array,
     nowMs: number,
   ): EdgeContext | Disbelief {
     if (contextText === '' || signature === '') return 'unsigned';
@@ -47,10 +46,7 @@ export class SignatureVerifier {
     const key = this.#keys.get(context.keyId);
     if (key === undefined) return 'unknown_key';
     if (Math.abs(nowMs - context.timeMs) > this.#windowMs) return 'outside_window';
-    const claimed = Buffer.from(signature, 'base64url');
-    if (claimed.length !== SIGNATURE_BYTES) return 'malformed';
-    const input = signingInput(contextText, method, target, idempotencyKey, bodySha256);
-    if (!key.verifies(input, claimed)) return 'forged';
+    if (!key.verifies(signingHead(contextText, method, target, idempotencyKey), body, signature)) return 'forged';
     const admission = this.#replays.admit(context.nonce, context.timeMs, nowMs);
     return admission === 'fresh' ? context : admission;
   }

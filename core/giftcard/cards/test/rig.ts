@@ -172,7 +172,6 @@ export class Rig {
       query: '',
       queryValues: null,
       body: body as CoreRequest['body'],
-      bodySha256: '',
       context: {
         merchantId: this.merchantId,
         subject: 'test',
