@@ -11,6 +11,7 @@ import { shards, wallets } from '@local-plus/contracts';
 import { freePorts } from '@local-plus/deploy';
 import type postgres from 'postgres';
 import {
+  type Answer,
   adminToken,
   type Caller,
   eventually,
@@ -134,6 +135,32 @@ export class Fleet {
     });
   }
 
+  /**
+   * Posts as a good client does: whoever of them is asked, the same key again until it is known what became of it.
+   *
+   * @param trouble called with what each try that came to nothing said
+   */
+  async ask(
+    caller: Caller,
+    target: string,
+    body: unknown,
+    key: string,
+    trouble: (what: string) => void = () => undefined,
+  ): Promise<Answer> {
+    for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
+      const members = [...this.live.values()];
+      const member = members[Math.floor(Math.random() * members.length)];
+      const call = member?.client.post(target, body, { caller, key });
+      const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), CALL_MS).unref());
+      const answer = await Promise.race([call?.catch(() => null) ?? null, late]);
+      if (answer?.status === 201 || answer?.status === 409) return answer;
+      assert.ok(answer === null || answer.status === 503 || answer.status === 429, answer?.text);
+      trouble(answer === null ? 'no answer' : String(answer.status));
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+    return assert.fail(`it never became known what became of ${key}`);
+  }
+
   async metric(writerId: number, name: string): Promise<number> {
     const { text } = await this.member(writerId).client.get('/metrics');
     const line = text.split('\n').find((each) => each.startsWith(`${name} `));
@@ -190,24 +217,17 @@ export class Load {
 
   async #call(walletId: string, kind: string, key: string): Promise<void> {
     const startedMs = performance.now();
-    for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
-      const members = [...this.#fleet.live.values()];
-      const member = members[Math.floor(Math.random() * members.length)];
-      const target = `/v1/wallets/${walletId}/${kind}`;
-      const call = member?.client.post(target, { amount: 3 }, { caller: this.#caller, key });
-      const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), CALL_MS).unref());
-      const answer = await Promise.race([call?.catch(() => null) ?? null, late]);
-      if (answer?.status === 201 || answer?.status === 409) {
-        this.told.push({ walletId, key, status: answer.status, text: answer.text });
-        this.longestMs = Math.max(this.longestMs, performance.now() - startedMs);
-        return;
-      }
-      const what = answer === null ? 'no answer' : String(answer.status);
-      assert.ok(answer === null || answer.status === 503 || answer.status === 429, answer?.text);
-      this.troubles.set(what, (this.troubles.get(what) ?? 0) + 1);
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    }
-    assert.fail(`it never became known what became of ${key}`);
+    const { status, text } = await this.#fleet.ask(
+      this.#caller,
+      `/v1/wallets/${walletId}/${kind}`,
+      { amount: 3 },
+      key,
+      (what) => {
+        this.troubles.set(what, (this.troubles.get(what) ?? 0) + 1);
+      },
+    );
+    this.told.push({ walletId, key, status, text });
+    this.longestMs = Math.max(this.longestMs, performance.now() - startedMs);
   }
 }
 
