@@ -1,5 +1,5 @@
 /**
- * `npm run bench:growth [-- --curves wallets,rows,clients,batch,lots,actors,history] [--rows-max 10000000] [--wallets-max 1000000]
+ * `npm run bench:growth [-- --curves wallets,rows,clients,batch,lots,actors,rules,history] [--rows-max 10000000] [--wallets-max 1000000]
  *  [--actors-max 200000] [--rounds 3] [--seconds 5] [--name growth]`
  *
  * How the cost of a request grows with what is there. A curve each, on one Postgres of its own; the points of a curve take turns.
@@ -22,8 +22,9 @@ import type { Curve, CurveFindings, CurveStage } from './curve.ts';
 import { history } from './history.ts';
 import { actors, batch, lots } from './in-process.ts';
 import { clients, rows, wallets } from './over-http.ts';
+import { rules } from './rules.ts';
 
-const curves = { wallets, rows, clients, batch, lots, actors, history } as const satisfies Record<string, Curve>;
+const curves = { wallets, rows, clients, batch, lots, actors, rules, history } as const satisfies Record<string, Curve>;
 type CurveName = keyof typeof curves;
 const curveNames = Object.keys(curves) as CurveName[];
 
