@@ -3,11 +3,8 @@ import * as z from 'zod';
 import * as fields from './fields.ts';
 import { limits } from './limits.ts';
 
-/**
- * What a key, or a member's role, allows. `admin` is the operator's and cannot be given to a merchant's key; a key has an
- * administrative one (see {@link ownerScopes}) only when it was asked for.
- */
-export const scopes = [
+/** What a key has by default, and a customer's token can have at most. */
+const ordinaryScopes = [
   'wallets:read',
   'wallets:write',
   'transactions:write',
@@ -21,22 +18,10 @@ export const scopes = [
   'rewards:write',
   'merchants:read',
   'merchants:write',
-  'merchants:lifecycle',
-  'keys:read',
-  'keys:write',
-  'members:read',
-  'members:write',
-  'audit:read',
-  'customers:read',
-  'customers:write',
-  'customers:erase',
-  'catalog:write',
-  'admin',
 ] as const;
-export type Scope = (typeof scopes)[number];
 
 /** What only a role, the operator, or a key that was made for it can have: no token's own word is enough. */
-export const ownerScopes: readonly Scope[] = [
+const administrativeScopes = [
   'merchants:lifecycle',
   'keys:read',
   'keys:write',
@@ -47,13 +32,19 @@ export const ownerScopes: readonly Scope[] = [
   'customers:write',
   'customers:erase',
   'catalog:write',
-];
-/** What a key has by default, and a customer's token can have at most. */
-export const merchantScopes: readonly Scope[] = scopes.filter(
-  (scope) => scope !== 'admin' && !ownerScopes.includes(scope),
-);
+] as const;
+
+/**
+ * What a key, or a member's role, allows. `admin` is the operator's and cannot be given to a merchant's key; a key has an
+ * administrative one (see {@link ownerScopes}) only when it was asked for.
+ */
+export const scopes = [...ordinaryScopes, ...administrativeScopes, 'admin'] as const;
+export type Scope = (typeof scopes)[number];
+
+export const merchantScopes: readonly Scope[] = ordinaryScopes;
+export const ownerScopes: readonly Scope[] = administrativeScopes;
 /** What a key can have at all. */
-export const keyScopes: readonly Scope[] = scopes.filter((scope) => scope !== 'admin');
+export const keyScopes: readonly Scope[] = [...ordinaryScopes, ...administrativeScopes];
 
 export const merchantStatuses = ['draft', 'submitted', 'active', 'suspended', 'closed'] as const;
 export type MerchantStatus = (typeof merchantStatuses)[number];

@@ -4,9 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { merchants, wallets } from '@local-plus/contracts';
+import { wallets } from '@local-plus/contracts';
 import { freePorts } from '@local-plus/deploy';
-import postgres from 'postgres';
 import { migrationsFolder } from './config.ts';
 import { migrate } from './platform/postgres/index.ts';
 import {
@@ -14,22 +13,18 @@ import {
   assertProblem,
   type Caller,
   eventually,
-  merchantCaller,
   operator,
   SignedClient,
   signingKeysText,
   TestStack,
 } from './test/stack.ts';
+import { Tenant } from './test/tenant.ts';
 
 const main = path.join(import.meta.dirname, 'main.ts');
 
 async function newWallet(client: SignedClient): Promise<{ caller: Caller; target: string }> {
-  const merchant = await client.post('/v1/merchants', { name: 'M' }, { caller: operator });
-  const caller = merchantCaller(merchants.merchant.parse(merchant.json).id);
-  const program = await client.post('/v1/programs', { name: 'P', unit: 'PTS' }, { caller });
-  const { id } = merchants.program.parse(program.json);
-  const wallet = await client.post('/v1/wallets', { program_id: id }, { caller });
-  return { caller, target: `/v1/wallets/${wallets.wallet.parse(wallet.json).id}` };
+  const tenant = await Tenant.open(client);
+  return { caller: tenant.caller, target: `/v1/wallets/${await tenant.wallet()}` };
 }
 
 describe('a process of core', () => {
@@ -37,8 +32,7 @@ describe('a process of core', () => {
   let client: SignedClient;
 
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
+    ({ client } = await stack.serve());
   });
   after(() => stack.stop());
 
@@ -79,16 +73,12 @@ describe('a process of core', () => {
   });
 
   it('is not ready on a schema older than it needs', async () => {
-    const sql = postgres(stack.postgres.url, { max: 1, onnotice: () => undefined });
-    try {
-      const rows =
-        await sql`delete from schemaversion where version = (select max(version) from schemaversion) returning *`;
-      await eventually('it is not ready', async () => /migration/.test((await client.get('/readyz')).text));
-      await sql`insert into schemaversion ${sql(rows[0] ?? {})}`;
-      await eventually('it is ready', async () => (await client.get('/readyz')).status === 200);
-    } finally {
-      await sql.end();
-    }
+    const sql = stack.sql();
+    const rows =
+      await sql`delete from schemaversion where version = (select max(version) from schemaversion) returning *`;
+    await eventually('it is not ready', async () => /migration/.test((await client.get('/readyz')).text));
+    await sql`insert into schemaversion ${sql(rows[0] ?? {})}`;
+    await eventually('it is ready', async () => (await client.get('/readyz')).status === 200);
   });
 
   it('serves only machines without the role of the API', async () => {
@@ -98,9 +88,7 @@ describe('a process of core', () => {
   });
 
   it('migrates once, whoever else does at the same time', async () => {
-    const sql = postgres(stack.postgres.url, { max: 1 });
-    await sql`create database fresh`;
-    await sql.end();
+    await stack.sql()`create database fresh`;
     const url = stack.postgres.url.replace(/\/[^/]*$/, '/fresh');
     const options = { url, folder: migrationsFolder, connectMs: 5_000 };
     const reports = await Promise.all([migrate(options), migrate(options), migrate(options)]);

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Route, type RouteId, routes } from '@local-plus/contracts';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { type Answer, assertProblem, type Caller, type SignedClient, TestStack } from './test/stack.ts';
 import { endings, World } from './test/tenancy-world.ts';
 
@@ -27,16 +27,12 @@ describe('another merchant', () => {
   let stranger: Caller;
 
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
-    sql = postgres(stack.postgres.url, { max: 1 });
+    ({ client } = await stack.serve());
+    sql = stack.sql();
     world = await World.open(client);
     stranger = (await World.open(client)).caller;
   });
-  after(async () => {
-    await sql.end({ timeout: 1 });
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   async function counts(): Promise<Counts> {
     const tables = await sql<{ name: string }[]>`

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { audit, limits, members, merchants } from '@local-plus/contracts';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { assertProblem, type Caller, merchantCaller, operator, type SignedClient, TestStack } from '../test/stack.ts';
-import { parsed } from '../test/tenant.ts';
+import { allPages, newMerchant, parsed } from '../test/tenant.ts';
 
 const uuid = /^[0-9a-f-]{36}$/;
 
@@ -15,19 +15,12 @@ describe('the audit trail', () => {
   let sql: postgres.Sql;
 
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
-    sql = postgres(stack.postgres.url, { max: 4 });
+    ({ client } = await stack.serve());
+    sql = stack.sql(4);
   });
-  after(async () => {
-    await sql.end({ timeout: 1 });
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
-  async function onboard(name = 'Bakery'): Promise<string> {
-    const answer = await client.post('/v1/merchants', { name }, { caller: operator });
-    return parsed(answer, 201, merchants.merchant).id;
-  }
+  const onboard = (name = 'Bakery'): Promise<string> => newMerchant(client, { name });
   const auditor = (merchantId: string): Caller => ({
     merchantId,
     subject: 'auditor-1',
@@ -35,19 +28,11 @@ describe('the audit trail', () => {
   });
 
   async function entries(query: Record<string, string>, caller: Caller = operator): Promise<audit.Entry[]> {
-    const found: audit.Entry[] = [];
-    let cursor: string | null = null;
-    do {
-      const asked = new URLSearchParams({ limit: '100', ...query, ...(cursor === null ? {} : { cursor }) });
-      const page: { data: audit.Entry[]; next_cursor: string | null } = parsed(
-        await client.get(`/v1/audit-entries?${asked}`, { caller }),
-        200,
-        audit.entryPage,
-      );
-      found.push(...page.data);
-      cursor = page.next_cursor;
-    } while (cursor !== null);
-    return found;
+    const asked = new URLSearchParams({ limit: '100', ...query });
+    const pages = await allPages(async (cursor) =>
+      parsed(await client.get(`/v1/audit-entries?${asked}${cursor}`, { caller }), 200, audit.entryPage),
+    );
+    return pages.flatMap(({ data }) => data);
   }
 
   async function verify(merchant_id: string, more: Record<string, string> = {}, caller: Caller = operator) {

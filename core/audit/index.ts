@@ -3,13 +3,16 @@
  * `audit_entries`.
  *
  * An entry is written by the statement that makes the change: that statement takes {@link audited} as one more of its `with`
- * members, so that there is no change without its entry, and no entry without its change.
+ * members, so that there is no change without its entry, and no entry without its change. What changes nothing here, and is to
+ * be known all the same, has a statement of its own: {@link recordEntry}.
  */
 import { type EdgeContext, type MerchantId, type RequestId, uuidV7 } from '@local-plus/contracts';
 import type { Handlers } from '../platform/http/index.ts';
 import { type Database, operatorId } from '../platform/postgres/index.ts';
 import { auditHandlers } from './handler.ts';
 import { AuditStore } from './store.ts';
+
+export { type Reached, walk } from './chain.ts';
 
 export interface AuditEntry {
   /** Whose trail it is; null: the operator's own. */
@@ -57,6 +60,13 @@ export function audited(parameter: number, from: string): string {
     from (select $${parameter}::text::jsonb as a) as audit,
       audit_link((a->>'trail')::uuid, a->>'entry') as link
     where exists (select from ${from}))`;
+}
+
+const recordStatement = `with told as (select), ${audited(1, 'told')} select`;
+
+/** Before what it tells of is done, or shown: for a change in another database, or for what only reads. */
+export async function recordEntry(database: Pick<Database, 'write'>, entry: string): Promise<void> {
+  await database.write(recordStatement, [entry]);
 }
 
 export interface AuditModule {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { bulk, merchants, type ProblemCode, wallets } from '@local-plus/contracts';
+import { bulk, type ProblemCode, wallets } from '@local-plus/contracts';
 import { signHeaders } from '../platform/http/index.ts';
 import { RawConnection } from '../test/http.ts';
 import {
@@ -10,12 +10,11 @@ import {
   assertProblem,
   type Caller,
   eventually,
-  merchantCaller,
-  operator,
   type SignedClient,
   signingKey,
   TestStack,
 } from '../test/stack.ts';
+import { Tenant } from '../test/tenant.ts';
 
 const target = '/v1/transactions/bulk';
 const headers = { 'content-type': 'application/x-ndjson' };
@@ -64,18 +63,10 @@ describe('bulk', () => {
   let programId: string;
 
   before(async () => {
-    await stack.startPostgres();
-    ({ client, port } = await stack.startCore());
-    ({ caller, programId } = await newProgram());
+    ({ client, port } = await stack.serve());
+    ({ caller, programId } = await Tenant.open(client));
   });
   after(() => stack.stop());
-
-  async function newProgram(): Promise<{ caller: Caller; programId: string }> {
-    const merchant = await client.post('/v1/merchants', { name: 'M' }, { caller: operator });
-    const owner = merchantCaller(merchants.merchant.parse(merchant.json).id);
-    const program = await client.post('/v1/programs', { name: 'P', unit: 'PTS' }, { caller: owner });
-    return { caller: owner, programId: merchants.program.parse(program.json).id };
-  }
 
   async function newWallets(count: number): Promise<string[]> {
     const answers = await Promise.all(
@@ -207,7 +198,7 @@ describe('bulk', () => {
 
   it("shows another merchant's wallet as one that does not exist", async () => {
     const id = await newWallet();
-    const { caller: stranger } = await newProgram();
+    const { caller: stranger } = await Tenant.open(client);
     assert.deepEqual(told(outcomesOf(await send([earn(id, 1)], stranger))), ['404 not_found']);
     assert.equal((await walletOf(id)).version, 0);
   });
@@ -346,7 +337,7 @@ describe('bulk', () => {
     });
 
     it("shows another merchant's wallet as missing, line by line", async () => {
-      const { caller: stranger } = await newProgram();
+      const { caller: stranger } = await Tenant.open(client);
       const id = await newWallet();
       const lines = [earn(id, 1, { group: 'g' }), earn(id, 1, { group: 'g' })];
       assert.deepEqual(told(outcomesOf(await send(lines, stranger))), ['404 not_found', '404 not_found']);

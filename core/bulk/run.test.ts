@@ -1,6 +1,7 @@
 /** The window, the order, the patience and the end of one bulk request, over a ledger that does what the test says. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AccountRequest, Outcome, PostedRow } from '@local-plus/actors';
 import { type bulk, problem, type RequestId } from '@local-plus/contracts';
 import { ProblemError } from '../platform/http/index.ts';
@@ -94,7 +95,7 @@ function statuses(piece: string | null): string[] {
     });
 }
 
-const turns = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+const turns = (): Promise<void> => pause(5);
 
 describe('a run of bulk', () => {
   it('begins a bounded number of lines, and more only when their outcomes are taken', async () => {

@@ -2,7 +2,6 @@
 import { createBatchesModule } from '../giftcard/batches/index.ts';
 import { type CardOptions, type CardsModule, createCardsModule } from '../giftcard/cards/index.ts';
 import { type CodesModule, createCodesModule } from '../giftcard/codes/index.ts';
-import { sellsAmount } from '../giftcard/index.ts';
 import type { Platform } from './platform.ts';
 
 export function createCards(
@@ -19,14 +18,7 @@ export function createCards(
   const batches = createBatchesModule({
     ...common,
     programs: ports.programs,
-    catalog: {
-      async offers(itemId, { merchantId, amount, unit }) {
-        const item = await ports.catalog.find(itemId);
-        if (item === null || (item.merchantId !== null && item.merchantId !== merchantId)) return null;
-        const isCard = item.kind === 'gift_card' && item.status === 'published' && item.currency === unit;
-        return isCard && sellsAmount(item, amount);
-      },
-    },
+    catalog: module,
     codes,
     cards: module,
   });

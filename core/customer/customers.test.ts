@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { announcedEvents, customers } from '@local-plus/contracts';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import {
   assertProblem,
   type Caller,
@@ -13,7 +13,8 @@ import {
   type SignedClient,
   TestStack,
 } from '../test/stack.ts';
-import { parsed, Tenant } from '../test/tenant.ts';
+import { allPages, parsed, Tenant } from '../test/tenant.ts';
+import { anotherMillisecond } from '../test/time.ts';
 import { customerCaller } from './test/caller.ts';
 
 const { customer, customerPage, consent, consentPage } = customers;
@@ -32,15 +33,11 @@ describe('customers', () => {
   let caller: Caller;
 
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
-    sql = postgres(stack.postgres.url, { max: 1, onnotice: () => undefined });
+    ({ client } = await stack.serve());
+    sql = stack.sql();
     caller = customerCaller(await Tenant.open(client));
   });
-  after(async () => {
-    await sql.end({ timeout: 1 });
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   const post = (target: string, body: unknown, key: string = randomUUID(), as = caller) =>
     client.post(target, body, { caller: as, key });
@@ -104,16 +101,14 @@ describe('customers', () => {
     for (let index = 0; index < 7; index++) {
       const answer = await post('/v1/customers', { external_id: `e/${index} ä`, contact }, randomUUID(), shop);
       ids.push(parsed(answer, 201, customer).id);
+      await anotherMillisecond();
     }
-    const seen: string[] = [];
-    let cursor = '';
-    do {
+    const pages = await allPages(async (cursor) => {
       const answer = await get(`/v1/customers?limit=3${cursor}`, shop);
       assert.doesNotMatch(answer.text, /Quixote|contact/);
-      const page = parsed(answer, 200, customerPage);
-      seen.push(...page.data.map(({ id }) => id));
-      cursor = page.next_cursor === null ? '' : `&cursor=${page.next_cursor}`;
-    } while (cursor !== '');
+      return parsed(answer, 200, customerPage);
+    });
+    const seen = pages.flatMap(({ data }) => data.map(({ id }) => id));
     assert.deepEqual(seen, ids.reverse());
     const query = new URLSearchParams({ external_id: 'e/4 ä' });
     const found = parsed(await get(`/v1/customers?${query}`, shop), 200, customerPage);
@@ -187,13 +182,8 @@ describe('customers', () => {
       ofPurpose.map(({ status }) => status),
       ['withdrawn', 'granted', 'granted'],
     );
-    const seen: string[] = [];
-    let cursor = '';
-    do {
-      const page = parsed(await get(`${path}?limit=1${cursor}`), 200, consentPage);
-      seen.push(...page.data.map(({ purpose }) => purpose));
-      cursor = page.next_cursor === null ? '' : `&cursor=${page.next_cursor}`;
-    } while (cursor !== '');
+    const pages = await allPages(async (cursor) => parsed(await get(`${path}?limit=1${cursor}`), 200, consentPage));
+    const seen = pages.flatMap(({ data }) => data.map(({ purpose }) => purpose));
     assert.deepEqual(seen, ['sms', 'marketing.email', 'marketing.email', 'marketing.email']);
     assertProblem(await get(`${path}?cursor=x`), 400, 'invalid_cursor');
     await sql`update customers set consents = 1000 where id = ${id}`;

@@ -1,7 +1,8 @@
 /**
  * Wire ↔ everything about one customer: its wallets, and the export of all that is known.
  *
- * Each part is the first page of a route, as that route would answer: whoever wants more goes on there.
+ * Each part is the first page of a route, as that route would answer: whoever wants more goes on there. No export leaves without
+ * its entry in the audit trail.
  */
 import type { CustomerId, MerchantId, WalletId, wallets } from '@local-plus/contracts';
 import { idCursor, idOf, pageOf } from '../platform/cursor/index.ts';
@@ -17,6 +18,7 @@ import type { ConsentStore } from './consents-store.ts';
 import { type HandlerPorts, shown } from './handler.ts';
 import { customerLimits } from './limits.ts';
 import { seenCustomer } from './seen.ts';
+import { exportAudit } from './told.ts';
 
 export interface CustomerWallets {
   /** Of any of these customers, newest first, with their balances, from below `after` on. */
@@ -77,14 +79,18 @@ async function exportAll(ports: ExportPorts, request: CoreRequest<'customers.exp
     tier: await tierOf(ports.parts, asking, wallet.id),
     transactions: await transactionsOf(ports.parts, asking, wallet.id),
   }));
+  const nowMs = ports.nowMs();
+  const merged = family.filter(({ id }) => id !== root_id);
   const body = {
-    exported_at: new Date(ports.nowMs()).toISOString(),
+    exported_at: new Date(nowMs).toISOString(),
     customer: shown(ports, root),
-    merged: family.filter(({ id }) => id !== root_id).map((row) => shown(ports, row)),
+    merged: merged.map((row) => shown(ports, row)),
     consents,
     wallets: { data, next_cursor: nextCursor },
     giftcards,
   };
+  const mergedIds = merged.map(({ id }) => id);
+  await ports.store.record(exportAudit(request, root, mergedIds, nowMs));
   return { status: 200, body: JSON.stringify(body) };
 }
 

@@ -3,10 +3,19 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { announcedEvents, customers, giftcards, wallets } from '@local-plus/contracts';
-import postgres from 'postgres';
+import { announcedEvents, type audit, customers, giftcards, wallets } from '@local-plus/contracts';
+import type postgres from 'postgres';
 import { auditLedger, openAuditDatabase } from '../proof/index.ts';
-import { type Answer, assertProblem, type Caller, quiet, type SignedClient, TestStack } from '../test/stack.ts';
+import { quiet } from '../test/log.ts';
+import {
+  type Answer,
+  assertProblem,
+  type Caller,
+  meanwhile,
+  patiently,
+  type SignedClient,
+  TestStack,
+} from '../test/stack.ts';
 import { inLanes, parsed, Tenant } from '../test/tenant.ts';
 import { customerCaller } from './test/caller.ts';
 
@@ -20,16 +29,12 @@ describe('the end of customers', () => {
   let caller: Caller;
 
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
-    sql = postgres(stack.postgres.url, { max: 1, onnotice: () => undefined });
+    ({ client } = await stack.serve());
+    sql = stack.sql();
     tenant = await Tenant.open(client);
     caller = customerCaller(tenant);
   });
-  after(async () => {
-    await sql.end({ timeout: 1 });
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   const post = (target: string, body: unknown, key: string = randomUUID()) =>
     client.post(target, body, { caller, key });
@@ -206,6 +211,13 @@ describe('the end of customers', () => {
       only?.transactions,
       parsed(await get(`/v1/wallets/${walletId}/transactions?limit=100`), 200, wallets.transactionPage),
     );
+    const told = await sql<{ entry: audit.Entry }[]>`
+      select entry from audit_entries where entry #>> '{target,id}' = ${stays} and entry ->> 'action' = 'customer.export'`;
+    assert.deepEqual(
+      told.map(({ entry: { actor, after } }) => [actor.subject, after]),
+      [[caller.subject, { exported_with: [gone] }]],
+      'who had it stands in the audit trail',
+    );
     await erase(stays);
     const rest = parsed(await get(`/v1/customers/${stays}/export`), 200, exported);
     assert.deepEqual([rest.customer.contact, rest.merged[0]?.contact, rest.wallets.data.length], [null, null, 1]);
@@ -233,18 +245,11 @@ describe('merges', () => {
   let client: SignedClient;
   let caller: Caller;
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
+    ({ client } = await stack.serve());
     caller = customerCaller(await Tenant.open(client));
   });
   after(() => stack.stop());
 
-  async function patiently(ask: () => Promise<Answer>): Promise<Answer> {
-    for (;;) {
-      const answer = await ask();
-      if (answer.status < 500 && answer.status !== 429) return answer;
-    }
-  }
   function post(target: string, body: unknown): Promise<Answer> {
     const key = randomUUID();
     return patiently(() => client.post(target, body, { caller, key }));
@@ -254,26 +259,21 @@ describe('merges', () => {
   }
 
   it('happen by whoever comes first, in no circle, while connections die', async () => {
-    const sql = postgres(stack.postgres.url, { max: 1, onnotice: () => undefined });
+    const sql = stack.sql();
     const ids: string[] = [];
     for (let index = 0; index < 24; index++) ids.push(parsed(await post('/v1/customers', {}), 201, customer).id);
-    let answered = 0;
-    const killing = (async () => {
-      while (answered < 60) {
-        await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'core'`;
-        await pause(100);
-      }
-    })();
     const done: [stays: string, gone: string][] = [];
-    await inLanes(60, 12, async (index) => {
+    const merging = inLanes(60, 12, async (index) => {
       const stays = ids[(index * 7) % ids.length] as string;
       const gone = ids[(index * 5 + 1) % ids.length] as string;
       const answer = await post(`/v1/customers/${stays}/merge`, { customer_id: gone });
       if (answer.status === 200) done.push([stays, gone]);
       else assertProblem(answer, 409, 'customer_merged');
-      answered++;
     });
-    await killing;
+    await meanwhile(merging, async () => {
+      await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'core'`;
+      await pause(100);
+    });
     const merged = done.map(([, gone]) => gone);
     assert.equal(new Set(merged).size, done.length, 'nobody is merged twice');
     assert.ok(done.length > 10);
@@ -293,6 +293,5 @@ describe('merges', () => {
     const [told] = await sql`select count(*)::int as count from audit_entries
       where entry->>'action' = 'customer.merge' and entry->'target'->>'id' = any(${merged})`;
     assert.equal(told?.['count'], done.length, 'each has its entry in the audit trail, once');
-    await sql.end({ timeout: 1 });
   });
 });

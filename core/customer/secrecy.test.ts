@@ -3,11 +3,9 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { customers } from '@local-plus/contracts';
-import postgres from 'postgres';
-import { createApp } from '../app.ts';
-import { readConfig } from '../config.ts';
-import { createLog } from '../platform/telemetry/index.ts';
-import { adminToken, customerKeysText, eventually, SignedClient, signingKeysText, TestStack } from '../test/stack.ts';
+import type postgres from 'postgres';
+import { recorded } from '../test/log.ts';
+import { type SignedClient, TestStack } from '../test/stack.ts';
 import { parsed, Tenant } from '../test/tenant.ts';
 import { customerCaller } from './test/caller.ts';
 
@@ -27,31 +25,15 @@ function formsOf(text: string): string[] {
 
 describe('contact details', () => {
   const stack = new TestStack();
-  const logged: string[] = [];
+  const { log, lines: logged } = recorded();
   let sql: postgres.Sql;
-  let app: ReturnType<typeof createApp>;
   let client: SignedClient;
 
   before(async () => {
-    await stack.startPostgres();
-    sql = postgres(stack.postgres.url, { max: 1, onnotice: () => undefined });
-    const config = readConfig({
-      CORE_PORT: '0',
-      DATABASE_URL: stack.postgres.url,
-      EDGE_SIGNING_KEYS: signingKeysText,
-      ADMIN_TOKEN: adminToken,
-      CUSTOMER_KEYS: customerKeysText,
-    });
-    const log = createLog('trace', { write: (line: string) => void logged.push(line) });
-    app = createApp({ config, log, fatal: (reason) => assert.fail(reason) });
-    client = new SignedClient(await app.start());
-    await eventually('core is ready', async () => (await client.get('/readyz')).status === 200);
+    ({ client } = await stack.serve({}, log));
+    sql = stack.sql();
   });
-  after(async () => {
-    await app.stop();
-    await sql.end({ timeout: 1 });
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   async function everything(): Promise<string> {
     const tables = await sql<{ name: string }[]>`

@@ -3,7 +3,7 @@
  * with its event and its audit entry. What is personal comes and goes encrypted.
  */
 import { type CustomerId, limits, type MerchantId } from '@local-plus/contracts';
-import { audited } from '../audit/index.ts';
+import { audited, recordEntry } from '../audit/index.ts';
 import { announce } from '../outbox/index.ts';
 import { type Database, type Parameter, UniqueViolation } from '../platform/postgres/index.ts';
 import type { CustomerRow } from './domain.ts';
@@ -215,6 +215,11 @@ export class CustomerStore {
   /** Newest first. */
   page(merchantId: MerchantId, after: CustomerId | null, rowsMax: number): Promise<readonly CustomerRow[]> {
     return this.#database.read<CustomerRow>(pageStatement, [merchantId, after, rowsMax]);
+  }
+
+  /** An entry of the audit trail, of what changes nothing. */
+  record(entry: string): Promise<void> {
+    return recordEntry(this.#database, entry);
   }
 
   /** Keys that are wrapped by one of these. */

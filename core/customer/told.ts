@@ -1,4 +1,4 @@
-/** What is told of a change of a customer: its event, and its entry in the audit trail. Ids, statuses and versions only. */
+/** What is told of a customer: a change's event, and entries in the audit trail. Ids, statuses and versions only. */
 import { type CustomerId, topics } from '@local-plus/contracts';
 import { auditEntry } from '../audit/index.ts';
 import { newEvent } from '../outbox/index.ts';
@@ -21,6 +21,17 @@ export function customerEvent(
   const about = { topic: topics.customerUpdated, aggregateType: 'customer', aggregateId: customer_id };
   const data = { customer_id, merchant_id, status, version, merged_into, erased_with: erasedWith };
   return newEvent({ ...about, type: `customer.${verb}`, schemaVersion: 1, requestId, traceparent, data }, nowMs);
+}
+
+/** Who had all that is known of a customer, and of whom else. */
+export function exportAudit(
+  { context, requestId }: Asking,
+  { id, merchant_id }: Pick<Row, 'id' | 'merchant_id'>,
+  exportedWith: readonly CustomerId[],
+  nowMs: number,
+): string {
+  const about = { merchantId: merchant_id, targetType: 'customer', targetId: id, action: 'customer.export' };
+  return auditEntry({ ...about, context, requestId, before: null, after: { exported_with: exportedWith } }, nowMs);
 }
 
 export function customerAudit(

@@ -4,7 +4,7 @@
 import type { Handlers } from '../platform/http/index.ts';
 import { type Catalog, type CatalogOptions, createCatalog } from './catalog/index.ts';
 
-export { type Cause, type ItemFacts, type Stock, sellsAmount, type Take } from './catalog/index.ts';
+export type { Cause, ItemFacts, Stock, Take } from './catalog/index.ts';
 
 export type GiftcardOptions = CatalogOptions;
 

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { revocations } from '@local-plus/contracts';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import {
   assertProblem,
   eventually,
@@ -24,14 +25,10 @@ describe('revocations', () => {
   let sql: postgres.Sql;
 
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
-    sql = postgres(stack.postgres.url, { max: 2 });
+    ({ client } = await stack.serve());
+    sql = stack.sql(2);
   });
-  after(async () => {
-    await sql.end({ timeout: 1 });
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   async function revoke(change: object = {}, key: string = randomUUID()) {
     const body = { kind: 'token', value: randomUUID(), expires_at: inAnHour(), ...change };
@@ -66,7 +63,7 @@ describe('revocations', () => {
 
   it('that have expired are told to nobody, and are replayed all the same', async () => {
     const { next } = await list(0);
-    const wanted = { value: 'soon', expires_at: new Date(Date.now() + 1_500).toISOString() };
+    const wanted = { value: 'soon', expires_at: new Date(Date.now() + 5_000).toISOString() };
     const first = await revoke(wanted, 'soon');
     assert.equal(first.status, 201, first.text);
     assert.equal((await list(next)).data.length, 1);
@@ -117,7 +114,7 @@ describe('revocations', () => {
         values (nextval('revocation_places'), ${randomUUID()}, 'token', 'first', now() + interval '1 hour',
           ${randomUUID()}, 'k', '')`;
       second = revoke({ value: 'second' });
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await pause(300);
       seen = await list(next);
     });
     assert.deepEqual(seen, { data: [], next, is_last: true });

@@ -4,13 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Command, Runtime } from '@local-plus/actors';
 import { facts, newAccountId } from '@local-plus/actors/conformance';
 import { type AccountId, type ProgramId, uuidV7 } from '@local-plus/contracts';
 import type { Database } from '../platform/postgres/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
-import { eventually, quiet } from '../test/stack.ts';
+import { quiet } from '../test/log.ts';
+import { eventually } from '../test/stack.ts';
 import { findDue } from './dues.ts';
 import { DueSweep, dueSweepLimits } from './sweep.ts';
 import { connect } from './test/clients.ts';
@@ -125,7 +127,7 @@ describe('what is due, on Postgres', () => {
     sweep.start();
     let kills = 0;
     for (let round = 0; round < 6; round++) {
-      await new Promise((resolve) => setTimeout(resolve, 40));
+      await pause(40);
       const killed = await database.sql`
         select pg_terminate_backend(pid) from pg_stat_activity
         where application_name = any(array['local-plus ledger', 'test']) and pid <> pg_backend_pid()`;

@@ -2,19 +2,12 @@
  * The ledger's rows as who counts earned points follows them: which accounts earned since, and an account's rows in their order.
  * Committed rows only; SQL only.
  *
- * - E1 a writer's batches become visible in their order, so nothing is ever committed below a place of its own that was read.
+ * - E1 of tails.ts.
  * - E2 an account's rows are read by their versions, which have no gaps, whoever wrote them: a shard that moved needs no care.
  */
-import { type AccountId, type ProgramId, positionBounds, type RequestId, seqOf } from '@local-plus/contracts';
+import type { AccountId, ProgramId, RequestId } from '@local-plus/contracts';
 import type { LedgerDatabase, LedgerDatabases } from './databases.ts';
-
-/** Up to where a writer's rows are committed. */
-export interface EarningsTail {
-  readonly databaseId: number;
-  readonly writerId: number;
-  /** The decimal text of a `bigint`. */
-  readonly seq: string;
-}
+import { type PageEnd, readPiece, readTails, type Tail } from './tails.ts';
 
 export interface Earner {
   readonly accountId: AccountId;
@@ -38,17 +31,15 @@ export interface EarningRow {
 }
 
 export interface Earnings {
-  tails(): Promise<readonly EarningsTail[]>;
+  tails(): Promise<readonly Tail[]>;
   /** From behind `afterSeq` (null: the beginning) up to the tail, `rowsMax` rows at most. */
-  earners(tail: EarningsTail, afterSeq: string | null, rowsMax: number): Promise<Earners>;
+  earners(tail: Tail, afterSeq: string | null, rowsMax: number): Promise<Earners>;
   /** Of each account its rows after that version, `rowsMax` at most, in order. */
   rowsAfter(
     places: readonly { readonly accountId: AccountId; readonly version: number }[],
     rowsMax: number,
   ): Promise<ReadonlyMap<AccountId, readonly EarningRow[]>>;
 }
-
-const tailsStatement = 'select id, batch from writers where batch > 0 order by id';
 
 /** `seq` is past 2^53: it comes as text. */
 const earnersStatement = `with page as materialized (
@@ -71,9 +62,7 @@ const rowsStatement = `select w.account_id, t.version, t.kind, t.amount, t.at_ms
     from transactions where account_id = w.account_id and version > w.version::bigint order by version limit $3::int
   ) as t`;
 
-interface EarnersRow {
-  readonly seq: string | null;
-  readonly rows: number;
+interface EarnersRow extends PageEnd {
   readonly account_id: AccountId | null;
   readonly program_id: ProgramId | null;
 }
@@ -89,27 +78,14 @@ interface Row {
 }
 
 export function ledgerEarnings(databases: Pick<LedgerDatabases, 'all' | 'of'>): Earnings {
-  const poolOf = (databaseId: number) => {
-    const found = databases.all.find(({ id }) => id === databaseId);
-    if (found === undefined) throw new Error('a tail is of a database that is there');
-    return found.pool;
-  };
   return {
-    async tails() {
-      const tails = await Promise.all(databases.all.map(tailsOf));
-      return tails.flat();
-    },
+    tails: () => readTails(databases),
     async earners(tail, afterSeq, rowsMax) {
-      const { writerId, databaseId } = tail;
-      const from = afterSeq ?? seqOf({ writerId, batch: 0, place: 0 });
-      const rows = await poolOf(databaseId).read<EarnersRow>(earnersStatement, [from, tail.seq, rowsMax]);
-      const [first] = rows;
+      const { rows, seq } = await readPiece<EarnersRow>(databases, earnersStatement, tail, afterSeq, rowsMax);
       const earners = rows.flatMap(({ account_id, program_id }) =>
         account_id === null || program_id === null ? [] : [{ accountId: account_id, programId: program_id }],
       );
-      // E1: a page that is not full has seen all up to the tail, also where batches have only refusals.
-      const isFull = first !== undefined && first.rows >= rowsMax;
-      return { earners, seq: isFull && first.seq !== null ? first.seq : tail.seq };
+      return { earners, seq };
     },
     async rowsAfter(places, rowsMax) {
       const byDatabase = Map.groupBy(places, ({ accountId }) => databases.of(accountId));
@@ -123,13 +99,6 @@ export function ledgerEarnings(databases: Pick<LedgerDatabases, 'all' | 'of'>): 
       return found;
     },
   };
-}
-
-async function tailsOf({ id: databaseId, pool }: LedgerDatabase): Promise<EarningsTail[]> {
-  const rows = await pool.read<{ readonly id: number; readonly batch: number }>(tailsStatement);
-  return rows.map(({ id: writerId, batch }) => {
-    return { databaseId, writerId, seq: seqOf({ writerId, batch, place: positionBounds.placeMax }) };
-  });
 }
 
 async function rowsOf(

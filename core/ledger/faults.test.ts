@@ -4,10 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Runtime } from '@local-plus/actors';
 import type { AccountId } from '@local-plus/contracts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
-import { client, connect, newAccounts, requestOf, verify } from './test/clients.ts';
+import { eventually, meanwhile } from '../test/stack.ts';
+import { type Answered, client, connect, newAccounts, requestOf, verify } from './test/clients.ts';
+
+const ROUNDS_MAX = 20;
 
 describe('the ledger on a Postgres in trouble', () => {
   let database: TestDatabase;
@@ -20,20 +24,21 @@ describe('the ledger on a Postgres in trouble', () => {
     const accounts = newAccounts(5);
     const runtime = connect(database.url, 11);
     await runtime.start();
-    let working = true;
-    const killer = (async () => {
-      let kills = 0;
-      while (working) {
+    const answered: Answered[] = [];
+    let kills = 0;
+    const isHurt = () => kills > 3 && runtime.status.counters.unknownOutcomes > 0;
+    // Once does, unless the machine is so fast, or so slow, that no backend was killed at work.
+    for (let round = 0; round < ROUNDS_MAX && !isHurt(); round++) {
+      const clients = Array.from({ length: 16 }, () => client(() => runtime, accounts, 120));
+      const told = await meanwhile(Promise.all(clients), async () => {
         const killed = await database.sql`
           select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'local-plus ledger'`;
         kills += killed.length;
-        await new Promise((resolve) => setTimeout(resolve, 40));
-      }
-      return kills;
-    })();
-    const answered = (await Promise.all(Array.from({ length: 16 }, () => client(() => runtime, accounts, 120)))).flat();
-    working = false;
-    assert.ok((await killer) > 3, 'backends were killed while it worked');
+        await pause(40);
+      });
+      answered.push(...told.flat());
+    }
+    assert.ok(kills > 3, 'backends were killed while it worked');
     assert.ok(runtime.status.counters.unknownOutcomes > 0, 'and it met unknown outcomes');
     await runtime.stop(1_000);
     await verify(database, accounts, answered);
@@ -46,9 +51,9 @@ describe('the ledger on a Postgres in trouble', () => {
     let working = true;
     const breaker = (async () => {
       for (let round = 0; round < 2 && working; round++) {
-        await new Promise((resolve) => setTimeout(resolve, 150));
+        await pause(150);
         await database.server.stopImmediately();
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        await pause(200);
         await database.server.start();
       }
     })();
@@ -56,7 +61,7 @@ describe('the ledger on a Postgres in trouble', () => {
     const answered = (await Promise.all(clients)).flat();
     working = false;
     await breaker;
-    assert.equal(runtime.status.lane, 'running');
+    await eventually('the lane runs', () => runtime.status.lane === 'running');
     await runtime.stop(1_000);
     await verify(database, accounts, answered);
   });
@@ -68,7 +73,7 @@ describe('the ledger on a Postgres in trouble', () => {
     const clients = Array.from({ length: 8 }, () => client(() => current, accounts, 200));
     const olds: Runtime[] = [];
     for (let takeover = 0; takeover < 5; takeover++) {
-      await new Promise((resolve) => setTimeout(resolve, 40));
+      await pause(40);
       const successor = connect(database.url, 13);
       await successor.start();
       olds.push(current);

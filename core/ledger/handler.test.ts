@@ -21,9 +21,10 @@ import { Registry } from 'prom-client';
 import { type CoreAnswer, type CoreRequest, ProblemError } from '../platform/http/index.ts';
 import type { Database } from '../platform/postgres/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
+import { quiet } from '../test/log.ts';
+import { anotherMillisecond } from '../test/time.ts';
 import { type AccountTerms, createLedger, type Ledger } from './index.ts';
 
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const merchantId = uuidV7<MerchantId>(Date.now());
 const programId = uuidV7<ProgramId>(Date.now());
 const rules: AccountTerms['rules'] = { expiry: null, reversalPolicy: { type: 'refuse' }, holdExpiresInS: 60 };
@@ -133,7 +134,7 @@ describe('the ledger module', () => {
     for (let amount = 1; amount <= 9; amount++) {
       const answer = await call('wallets.earn', wallet, { body: { amount } });
       moments.push(JSON.parse(answer.body).created_at);
-      await new Promise((resolve) => setTimeout(resolve, 3));
+      await anotherMillisecond();
     }
     for (const [version, moment] of moments.entries()) {
       const answer = await call('wallets.balance', wallet, { query: `as_of=${moment}` });

@@ -14,8 +14,7 @@ describe('a hold over HTTP', () => {
   let tenant: Tenant;
 
   before(async () => {
-    await stack.startPostgres();
-    const core = await stack.startCore();
+    const core = await stack.serve();
     app = core.app;
     tenant = await Tenant.open(core.client, { hold_expires_in_s: 120 });
   });

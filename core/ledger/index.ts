@@ -38,9 +38,11 @@ export {
   type TransferMovement,
   type TransferOrder,
 } from './desk.ts';
+export type { Earner, Earnings } from './earnings.ts';
 export type { Flow, Flows, LedgerFlows } from './flows.ts';
 export type { AccountDirectory, AccountTerms, Purchases } from './handler.ts';
 export type { Movement, Note, Show } from './submission.ts';
+export { beginningOf, type Tail } from './tails.ts';
 export { chained, type KnowingDirectory } from './terms.ts';
 export { newHoldJson, refusalProblem } from './wire.ts';
 

@@ -148,8 +148,7 @@ describe('every movement', () => {
   let stranger: Tenant;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
+    const { client } = await stack.serve();
     [tenant, stranger] = await Promise.all([Tenant.open(client), Tenant.open(client)]);
   });
   after(() => stack.stop());

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { type RouteId, routes } from '@local-plus/contracts';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { assertProblem, eventually, TestStack } from '../test/stack.ts';
 import { Tenant } from '../test/tenant.ts';
 import { ledgerPressure } from './pressure.ts';
@@ -14,14 +14,10 @@ describe('a ledger whose store does not keep up', () => {
   let sql: postgres.Sql;
 
   before(async () => {
-    await stack.startPostgres();
-    tenant = await Tenant.open((await stack.startCore()).client);
-    sql = postgres(stack.postgres.url, { max: 1, onnotice: () => undefined });
+    tenant = await Tenant.open((await stack.serve()).client);
+    sql = stack.sql();
   });
-  after(async () => {
-    await sql.end();
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   async function metric(line: string): Promise<number> {
     const { text } = await tenant.client.get('/metrics');

@@ -12,9 +12,7 @@ describe('a reversal over HTTP', () => {
   let tenant: Tenant;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
-    tenant = await Tenant.open(client);
+    tenant = await Tenant.open((await stack.serve()).client);
   });
   after(() => stack.stop());
 

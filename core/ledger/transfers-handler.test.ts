@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { limits, movements, wallets } from '@local-plus/contracts';
-import postgres from 'postgres';
 import { assertProblem, TestStack } from '../test/stack.ts';
 import { inLanes, parsed, Tenant } from '../test/tenant.ts';
 
@@ -12,9 +11,7 @@ describe('a transfer over HTTP', () => {
   let tenant: Tenant;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
-    tenant = await Tenant.open(client);
+    tenant = await Tenant.open((await stack.serve()).client);
   });
   after(() => stack.stop());
 
@@ -143,12 +140,11 @@ describe('a transfer over HTTP', () => {
   /** A wallet at its upper bound, which no test can earn its way to: its first row says that it is there. */
   async function fullWallet(): Promise<string> {
     const wallet = await tenant.wallet();
-    const sql = postgres(stack.postgres.url, { max: 1 });
+    const sql = stack.sql();
     await sql`insert into transactions (account_id, version, seq, amount, balance_delta, balance_after, held_after,
         occurred_at, contra_account_id, program_id, correlation_id, kind, request_hash, idempotency_key)
       values (${wallet}, 1, 1, 1, ${limits.balanceMax}, ${limits.balanceMax}, 0, now(), ${randomUUID()},
         ${tenant.programId}, ${randomUUID()}, 'adjust', '', 'a key')`;
-    await sql.end({ timeout: 1 });
     return wallet;
   }
 });

@@ -6,10 +6,11 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { movements, shards, wallets } from '@local-plus/contracts';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import type { App } from '../app.ts';
 import { auditLedger, openAuditDatabase } from '../proof/index.ts';
-import { type Answer, assertProblem, eventually, quiet, type SignedClient, TestStack } from '../test/stack.ts';
+import { quiet } from '../test/log.ts';
+import { type Answer, assertProblem, eventually, patiently, type SignedClient, TestStack } from '../test/stack.ts';
 import { inLanes, parsed, Tenant } from '../test/tenant.ts';
 
 describe('a transfer between wallets of two processes', () => {
@@ -23,19 +24,15 @@ describe('a transfer between wallets of two processes', () => {
   let first: Answer;
 
   before(async () => {
-    await stack.startPostgres();
-    sql = postgres(stack.postgres.url, { max: 1 });
-    clients.push((await stack.startCore({ WRITER_ID: '1' })).client);
+    clients.push((await stack.serve({ WRITER_ID: '1' })).client);
+    sql = stack.sql();
     const joined = await stack.startCore({ WRITER_ID: '2' });
     clients.push(joined.client);
     second = joined.app;
     await eventually('the shards are shared', async () => (await counts()).every((count) => count === 128));
     tenant = await Tenant.open(clients[0] as SignedClient);
   });
-  after(async () => {
-    await sql.end({ timeout: 1 });
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   async function counts(): Promise<number[]> {
     const rows = await sql<{ count: number }[]>`select count(*)::int as count from shards group by writer_id`;
@@ -106,14 +103,11 @@ describe('a transfer between wallets of two processes', () => {
       const [from, to] = [ids[index % 4], ids[(index + 1 + 2 * (index % 2)) % 4]];
       const asked = { from_wallet_id: from, to_wallet_id: to, amount: 1 + (index % 23) };
       const withKey = randomUUID();
-      for (let attempt = 0; attempt < 200; attempt++) {
-        const answer = await send(0, asked, withKey);
-        if (answer.status === 201) return;
-        if (answer.status === 409) return void assertProblem(answer, 409, 'insufficient_funds');
-        assert.ok(answer.status === 503 || answer.status === 429, answer.text);
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-      assert.fail('it never settled');
+      const answer = await patiently(
+        () => send(0, asked, withKey),
+        ({ status }) => status !== 503 && status !== 429,
+      );
+      if (answer.status !== 201) assertProblem(answer, 409, 'insufficient_funds');
     });
     await stopping;
     const balances = await Promise.all(ids.map((id) => tenant.balance(id)));

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   type AccountRequest,
   type Command,
@@ -18,11 +19,12 @@ import {
 import { facts } from '@local-plus/actors/conformance';
 import { type AccountId, type ProgramId, uuidV7 } from '@local-plus/contracts';
 import { reconcile } from '../../loadtest/reconcile/index.ts';
-import { createDatabase, type Database } from '../platform/postgres/index.ts';
+import type { Database } from '../platform/postgres/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { auditLedger } from '../proof/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
-import { eventually, quiet } from '../test/stack.ts';
+import { quiet } from '../test/log.ts';
+import { eventually } from '../test/stack.ts';
 import { OpenTransfers } from './open-transfers.ts';
 import { connect, newAccounts } from './test/clients.ts';
 import { transferJson } from './wire.ts';
@@ -44,15 +46,13 @@ describe('transfers across lanes on Postgres', () => {
 
   before(async () => {
     postgres = await startDatabase();
-    const bounds = { connectionsMax: 4, connectMs: 3_000, statementMs: 20_000, statementGraceMs: 2_000 };
-    database = createDatabase({ ...bounds, url: postgres.url, name: 'test', log: quiet });
+    database = postgres.pool({ connectionsMax: 4, statementMs: 20_000 });
     open = new OpenTransfers(database);
     await restart(1);
     await restart(2);
   });
   after(async () => {
     for (const lane of lanes.values()) await lane.stop(1_000);
-    await database.close(1_000);
     await postgres.close();
   });
 
@@ -121,7 +121,7 @@ describe('transfers across lanes on Postgres', () => {
       const outcome = await transfers.transfer({ ...asked, deadlineMs: performance.now() + 5_000 });
       if (outcome.type === 'posted' || outcome.type === 'refused') return outcome;
       assert.ok(outcome.type === 'unavailable' || outcome.type === 'expired', outcome.type);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause(20);
     }
     return assert.fail('it never settled');
   }

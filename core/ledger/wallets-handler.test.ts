@@ -1,22 +1,21 @@
 /** What one wallet gains and spends, its corrections, its freeze, and its history, over HTTP on a real Postgres. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import { movements, wallets } from '@local-plus/contracts';
-import postgres from 'postgres';
 import { assertProblem, TestStack } from '../test/stack.ts';
-import { parsed, Tenant } from '../test/tenant.ts';
+import { allPages, parsed, Tenant } from '../test/tenant.ts';
+import { anotherMillisecond, wellWithinDay } from '../test/time.ts';
 
 describe('a wallet over HTTP', () => {
   const stack = new TestStack();
   let tenant: Tenant;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
-    tenant = await Tenant.open(client);
+    tenant = await Tenant.open((await stack.serve()).client);
   });
   after(() => stack.stop());
+  beforeEach(wellWithinDay);
 
   it('is adjusted in both directions, and not below zero', async () => {
     const wallet = await tenant.wallet(100);
@@ -92,10 +91,9 @@ describe('a wallet over HTTP', () => {
     await expiring.made(`/v1/wallets/${wallet}/adjust`, adjust, wallets.transaction);
     const transfer = { from_wallet_id: wallet, to_wallet_id: other, amount: 3 };
     await expiring.made('/v1/transfers', transfer, movements.transfer);
-    const sql = postgres(stack.postgres.url, { max: 1 });
+    const sql = stack.sql();
     const rows = await sql`select kind, detail->'lots' as lots from transactions
       where account_id in ${sql([wallet, other])} order by seq`;
-    await sql.end({ timeout: 1 });
     const day = Math.floor(Date.parse(earn.created_at) / 86_400_000) + 90;
     const changes = [
       ['earn', [[day, 5]]],
@@ -115,7 +113,7 @@ describe('a wallet over HTTP', () => {
     await tenant.made(`${path}/burn`, { amount: 1, reference: 'order 1' }, wallets.transaction);
     await tenant.made(`${path}/burn`, { amount: 2, reference: 'order 2' }, wallets.transaction);
     await tenant.made(`${path}/earn`, { amount: 3, reference: 'order 1' }, wallets.transaction);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await anotherMillisecond();
     const late = await tenant.made(`${path}/burn`, { amount: 4 }, wallets.transaction);
     const versions = async (query: string) => {
       const page = await tenant.read(`${path}/transactions?${query}`, wallets.transactionPage);
@@ -129,13 +127,13 @@ describe('a wallet over HTTP', () => {
     assert.deepEqual(await versions(`to=${late.created_at}`), [4, 3, 2, 1]);
     assert.deepEqual(await versions(`to=${late.created_at}&kind=earn`), [4, 1]);
     assert.deepEqual(await versions(`from=${late.created_at}&to=${late.created_at}`), []);
-    const seen: number[] = [];
-    for (let query = 'kind=burn&limit=1'; query !== ''; ) {
-      const page = await tenant.read(`${path}/transactions?${query}`, wallets.transactionPage);
-      seen.push(...page.data.map(({ version }) => version));
-      query = page.next_cursor === null ? '' : `kind=burn&limit=1&cursor=${page.next_cursor}`;
-    }
-    assert.deepEqual(seen, [5, 3, 2]);
+    const pages = await allPages((cursor) =>
+      tenant.read(`${path}/transactions?kind=burn&limit=1${cursor}`, wallets.transactionPage),
+    );
+    assert.deepEqual(
+      pages.flatMap(({ data }) => data.map(({ version }) => version)),
+      [5, 3, 2],
+    );
   });
 
   it('points at what is wrong with a query', async () => {

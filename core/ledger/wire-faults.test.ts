@@ -4,23 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Outcome, Runtime } from '@local-plus/actors';
 import type { AccountId } from '@local-plus/contracts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { FaultProxy } from '../test/proxy.ts';
+import { eventually, meanwhile } from '../test/stack.ts';
 import { client, connect, newAccounts, requestOf, verify } from './test/clients.ts';
 
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const WAITS_MAX = 400;
-
-/** Looks until it holds; bounded by a count, not by a time that a slow machine would miss. */
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let waits = 0; waits < WAITS_MAX; waits++) {
-    if (await holds()) return;
-    await sleep(25);
-  }
-  assert.fail(`never: ${what}`);
-}
 
 describe('the ledger on a wire that hurts', () => {
   let database: TestDatabase;
@@ -68,21 +60,19 @@ describe('the ledger on a wire that hurts', () => {
     const accounts = newAccounts(5);
     const runtime = connect(proxied, 21);
     await runtime.start();
-    let working = true;
-    const loser = (async () => {
-      for (let batches = 0; working; await sleep(5)) {
-        // Only after some progress: however slow the machine is, it gets on.
-        if (runtime.status.counters.batches < batches + 8) continue;
-        batches = runtime.status.counters.batches;
-        proxy.loseReplies(1);
-      }
-    })();
-    const answered = (await Promise.all(Array.from({ length: 16 }, () => client(() => runtime, accounts, 80)))).flat();
-    working = false;
-    await loser;
+    const clients = Array.from({ length: 16 }, () => client(() => runtime, accounts, 80));
+    let batches = 0;
+    const told = await meanwhile(Promise.all(clients), async () => {
+      await pause(5);
+      // Only after some progress: however slow the machine is, it gets on.
+      if (runtime.status.counters.batches < batches + 8) return;
+      batches = runtime.status.counters.batches;
+      proxy.loseReplies(1);
+    });
+    const answered = told.flat();
     assert.ok(proxy.repliesLost > 5, 'replies were lost');
     assert.ok(runtime.status.counters.unknownOutcomes > 0, 'of commits, too');
-    await until('the lane runs', () => runtime.status.lane === 'running');
+    await eventually('the lane runs', () => runtime.status.lane === 'running');
     await runtime.stop(1_000);
     await verify(database, accounts, answered);
   });
@@ -95,11 +85,11 @@ describe('the ledger on a wire that hurts', () => {
     const outcomes: Promise<Outcome>[] = [];
     await withHeldFence(22, async () => {
       outcomes.push(runtime.submit(requestOf(accountId, 'earn', 5, 'first')));
-      await until('the first batch waits for the fence', async () => (await waitingForLocks()) === 1);
+      await eventually('the first batch waits for the fence', async () => (await waitingForLocks()) === 1);
       outcomes.push(runtime.submit(requestOf(accountId, 'burn', 13, 'second')));
-      await sleep(50);
+      await pause(50);
       proxy.cutClients();
-      await until('its resend waits behind its ghost', async () => (await waitingForLocks()) >= 2);
+      await eventually('its resend waits behind its ghost', async () => (await waitingForLocks()) >= 2);
     });
     assert.deepEqual(
       (await Promise.all(outcomes)).map(({ type }) => type),
@@ -120,9 +110,9 @@ describe('the ledger on a wire that hurts', () => {
     await withHeldFence(23, async () => {
       outcomes.push(runtime.submit(requestOf(accountId, 'earn', 5, 'refused', 'a\0b')));
       outcomes.push(runtime.submit(requestOf(newAccounts(1)[0] as AccountId, 'earn', 1, 'before')));
-      await until('a batch waits for the fence', async () => (await waitingForLocks()) === 1);
+      await eventually('a batch waits for the fence', async () => (await waitingForLocks()) === 1);
       outcomes.push(runtime.submit(requestOf(accountId, 'burn', 13, 'on top of it')));
-      await sleep(50);
+      await pause(50);
       proxy.cutClients();
     });
     const [refused, before, onTop] = await Promise.all(outcomes);
@@ -146,12 +136,12 @@ describe('the ledger on a wire that hurts', () => {
         deadlineMs: performance.now() + 60_000,
       });
       outcomes.push(asked);
-      await until('its batch waits for the fence', async () => (await waitingForLocks()) === 1);
+      await eventually('its batch waits for the fence', async () => (await waitingForLocks()) === 1);
       proxy.fallSilent();
     });
-    await until('the lane is frozen', () => runtime.status.lane === 'frozen');
+    await eventually('the lane is frozen', () => runtime.status.lane === 'frozen');
     proxy.speak();
-    await until('the lane runs', () => runtime.status.lane === 'running');
+    await eventually('the lane runs', () => runtime.status.lane === 'running');
     assert.equal((await outcomes[0])?.type, 'posted');
     assert.deepEqual(await keysOf(accountId), ['warm', 'silent']);
     await runtime.stop(500);
@@ -174,7 +164,7 @@ describe('the ledger on a wire that hurts', () => {
     for (let tries = 0; tries < WAITS_MAX; tries++) {
       const outcome = await runtime.submit(requestOf(accountId, 'burn', 4, key));
       if (outcome.type === 'posted' || outcome.type === 'refused') return outcome;
-      await sleep(25);
+      await pause(25);
     }
     assert.fail('never settled');
   }
@@ -191,7 +181,7 @@ describe('the ledger on a wire that hurts', () => {
         const outcome = await current.submit(requestOf(accountId, 'burn', 4, 'same'));
         if (outcome.type === 'posted') return outcome;
         assert.ok(outcome.type === 'unavailable' || outcome.type === 'expired', outcome.type);
-        await sleep(5);
+        await pause(25);
       }
       assert.fail('never answered');
     };

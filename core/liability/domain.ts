@@ -1,6 +1,7 @@
 /** From what the ledger's rows add up to, to what a program owes. Pure; sums are bigints, since they may pass 2^53. */
 import type { TransactionKind } from '@local-plus/actors';
 import type { ProgramAccountRole, ProgramId } from '@local-plus/contracts';
+import type { Flow } from '../ledger/index.ts';
 
 export const columns = [
   'issued',
@@ -42,16 +43,6 @@ const reversals: Readonly<Record<ProgramAccountRole, Column>> = {
   expired: 'reversed_adjusted',
 };
 
-/** What of the ledger's rows is summed. */
-export interface FlowSum {
-  readonly programId: ProgramId;
-  readonly day: string;
-  readonly kind: TransactionKind;
-  readonly role: ProgramAccountRole | null;
-  readonly delta: string;
-  readonly rows: number;
-}
-
 /** What a piece of the ledger adds to a program's day. */
 export interface DaySums {
   readonly programId: ProgramId;
@@ -72,7 +63,7 @@ export const noSums: Sums = {
 };
 
 /** By program and day, in that order: so two that write the same rows lock them in the same order. */
-export function daysOf(flows: readonly FlowSum[]): readonly DaySums[] {
+export function daysOf(flows: readonly Flow[]): readonly DaySums[] {
   const days = new Map<string, { programId: ProgramId; day: string; sums: Record<Column, bigint>; rows: number }>();
   for (const { programId, day, kind, role, delta, rows } of flows) {
     const key = `${programId} ${day}`;

@@ -10,7 +10,8 @@ import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { auditLedger } from '../proof/index.ts';
 import { originalOf, Stage } from '../proof/test/stage.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
-import { quiet } from '../test/stack.ts';
+import { quiet } from '../test/log.ts';
+import { eventually } from '../test/stack.ts';
 import { type LedgerSums, LiabilityFollower } from './follower.ts';
 import { LiabilityStore } from './store.ts';
 
@@ -161,7 +162,7 @@ describe('summing what the ledger owes', () => {
     await postgres.sql`update liability_cuts set updated_at = now() - interval '1 minute'`;
     const own = follower();
     own.start();
-    for (let tries = 0; tries < 200 && own.rows === 0; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
+    await eventually('it has found it', () => own.rows > 0);
     await own.stop();
     assert.equal(Number((await found(stage)).days.at(-1)?.issued), before + 5);
     const away: LedgerSums = { ...ledger, tails: () => Promise.reject(new Error('away')) };

@@ -8,43 +8,26 @@
  *   there before any other's moment moves.
  */
 import { type Clock, type Log, Sweep, SweepCounters, type Timer, type Visit } from '@local-plus/actors';
-import { type ProgramId, positionBounds, seqOf } from '@local-plus/contracts';
+import { type ProgramId, positionBounds } from '@local-plus/contracts';
+import { beginningOf, type Earnings, type Flow, type LedgerFlows, type Tail } from '../ledger/index.ts';
 import { DatabaseUnavailable } from '../platform/postgres/index.ts';
-import { daysOf, type FlowSum } from './domain.ts';
+import { daysOf } from './domain.ts';
 import { liabilityLimits } from './limits.ts';
 import type { Cut, LiabilityStore, OwnedDay } from './store.ts';
 
-/** Up to where a writer's rows are committed. */
-export interface Tail {
-  readonly databaseId: number;
-  readonly writerId: number;
-  readonly seq: string;
-}
-
 /** The ledger's rows, as sums. Of each of its databases by itself: sums of days add up. */
-export interface LedgerSums {
-  tails(): Promise<readonly Tail[]>;
-  /** From behind `afterSeq` up to the tail, `rowsMax` rows at most; up to where that was. */
-  between(
-    tail: Tail,
-    afterSeq: string,
-    rowsMax: number,
-  ): Promise<{ readonly flows: readonly FlowSum[]; readonly seq: string; readonly isAll: boolean }>;
-}
+export type LedgerSums = Pick<Earnings, 'tails'> & LedgerFlows;
 
-export interface ProgramOwner {
+/** What is written down of a program beside its sums. */
+export interface Owner {
   readonly merchantId: string;
   readonly unit: string;
-}
-
-export interface Programs {
-  find(programId: ProgramId): ProgramOwner | null | Promise<ProgramOwner | null>;
 }
 
 export interface FollowerPorts {
   readonly store: LiabilityStore;
   readonly ledger: LedgerSums;
-  readonly programs: Programs;
+  readonly programs: { find(programId: ProgramId): Owner | null | Promise<Owner | null> };
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly timer: Timer;
   readonly log: Log;
@@ -168,11 +151,11 @@ export class LiabilityFollower {
     return pagesMax;
   }
 
-  async #owned(flows: readonly FlowSum[]): Promise<readonly OwnedDay[]> {
+  async #owned(flows: readonly Flow[]): Promise<readonly OwnedDay[]> {
     const { programs } = this.#ports;
     const days = daysOf(flows);
     const ids = [...new Set(days.map(({ programId }) => programId))];
-    const owners = new Map<ProgramId, ProgramOwner | null>();
+    const owners = new Map<ProgramId, Owner | null>();
     for (let start = 0; start < ids.length; start += liabilityLimits.programsMax) {
       const some = ids.slice(start, start + liabilityLimits.programsMax);
       const found = await Promise.all(some.map((id) => programs.find(id)));
@@ -183,9 +166,4 @@ export class LiabilityFollower {
       return { ...each, merchantId: owner?.merchantId ?? null, unit: owner?.unit ?? null };
     });
   }
-}
-
-/** Below every row of a writer. */
-function beginningOf(writerId: number): string {
-  return seqOf({ writerId, batch: 0, place: positionBounds.placeMax });
 }

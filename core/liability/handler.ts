@@ -1,15 +1,16 @@
 /** Wire ↔ liability: reports of a program and of all of a merchant's. */
 import { limits, type ProgramId, parseId, type liability as wire } from '@local-plus/contracts';
+import { pageOf } from '../platform/cursor/index.ts';
 import {
   type CoreAnswer,
   type CoreRequest,
   callingMerchant,
   type Handlers,
   ProblemError,
-  sees,
 } from '../platform/http/index.ts';
+import { type ProgramOwner, type Programs, seenProgram } from '../program/index.ts';
 import { added, breakagePpm, netOf, noSums, reversedOf, type Sums, worthOf } from './domain.ts';
-import type { LiabilityFollower, Programs } from './follower.ts';
+import type { LiabilityFollower } from './follower.ts';
 import { liabilityLimits } from './limits.ts';
 import { type LiabilityStore, sumsOf } from './store.ts';
 
@@ -27,7 +28,7 @@ export interface RateInForce {
 export interface HandlerPorts {
   readonly store: LiabilityStore;
   readonly follower: Pick<LiabilityFollower, 'catchUp'>;
-  readonly programs: Programs;
+  readonly programs: Programs<ProgramOwner & { readonly unit: string }>;
   readonly rates: Rates;
   readonly nowMs: () => number;
 }
@@ -46,11 +47,8 @@ export function liabilityHandlers(ports: HandlerPorts): Handlers {
 
 async function program(ports: HandlerPorts, request: CoreRequest<'liability.program'>): Promise<CoreAnswer> {
   const { store, follower, programs, rates, nowMs } = ports;
-  const programId = parseId<ProgramId>(request.params[0] ?? '');
-  const owner = programId === null ? null : await programs.find(programId);
-  if (programId === null || owner === null || !sees(request.context, owner.merchantId)) {
-    throw new ProblemError('not_found');
-  }
+  const owner = await seenProgram(programs, request);
+  const { programId } = owner;
   const { from, to } = periodOf(request.queryValues, nowMs());
   await follower.catchUp();
   const { opening, asOf, days: found } = await store.program(programId, from, to);
@@ -94,15 +92,14 @@ async function list(ports: HandlerPorts, request: CoreRequest<'liability.list'>)
   await ports.follower.catchUp();
   const asOf = await ports.store.asOf();
   const rows = await ports.store.page(merchantId, from, before, limit + 1);
-  const page = rows.slice(0, limit);
-  const last = page.at(-1);
+  const page = pageOf(rows, limit, (last) => `${last.day}_${last.program_id}`);
   const answer: wire.LiabilityPage = {
-    data: page.map((row) => {
+    data: page.rows.map((row) => {
       const { program_id, unit, day, opening } = row;
       return { program_id, unit, ...dayJson(day, sumsOf(row), BigInt(opening), row, asOf) };
     }),
     as_of: asOf?.toISOString() ?? null,
-    next_cursor: rows.length > limit && last !== undefined ? `${last.day}_${last.program_id}` : null,
+    next_cursor: page.nextCursor,
   };
   return { status: 200, body: JSON.stringify(answer) };
 }

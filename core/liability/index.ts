@@ -9,15 +9,15 @@ import type { Handlers } from '../platform/http/index.ts';
 import type { Database } from '../platform/postgres/index.ts';
 import type { Metrics } from '../platform/telemetry/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
-import { type LedgerSums, LiabilityFollower, type Programs } from './follower.ts';
-import { liabilityHandlers, type Rates } from './handler.ts';
+import { type LedgerSums, LiabilityFollower } from './follower.ts';
+import { type HandlerPorts, liabilityHandlers, type Rates } from './handler.ts';
 import { LiabilityStore } from './store.ts';
 
 export interface LiabilityOptions {
   /** Where the sums are kept: the first database. */
   readonly database: Pick<Database, 'read' | 'write'>;
   readonly ledger: LedgerSums;
-  readonly programs: Programs;
+  readonly programs: HandlerPorts['programs'];
   readonly rates: Rates;
   readonly log: Log;
   readonly metrics: Metrics;

@@ -1,10 +1,11 @@
 /** Liability over HTTP on a real Postgres: what programs owe, and what it agrees with. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import { movements, payments, wallets, liability as wire } from '@local-plus/contracts';
 import { assertProblem, eventually, operator, TestStack } from '../test/stack.ts';
-import { Tenant } from '../test/tenant.ts';
+import { allPages, Tenant } from '../test/tenant.ts';
+import { wellWithinDay } from '../test/time.ts';
 
 const today = () => new Date().toISOString().slice(0, 10);
 
@@ -13,11 +14,10 @@ describe('liability over HTTP', () => {
   let tenant: Tenant;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
-    tenant = await Tenant.open(client);
+    tenant = await Tenant.open((await stack.serve()).client);
   });
   after(() => stack.stop());
+  beforeEach(wellWithinDay);
 
   const report = (of: Tenant, query = '') =>
     of.read(`/v1/programs/${of.programId}/liability${query}`, wire.programLiability);
@@ -101,13 +101,8 @@ describe('liability over HTTP', () => {
     const others = [own, await own.sibling({ unit: 'MILES' }), await own.sibling()];
     for (const [index, each] of others.entries()) await each.wallet(100 * (index + 1));
     for (const each of others) await reported(each, 1);
-    const seen: wire.LiabilityPage['data'] = [];
-    let cursor = '';
-    do {
-      const page: wire.LiabilityPage = await own.read(`/v1/liability?limit=2${cursor}`, wire.liabilityPage);
-      seen.push(...page.data);
-      cursor = page.next_cursor === null ? '' : `&cursor=${page.next_cursor}`;
-    } while (cursor !== '');
+    const pages = await allPages((cursor) => own.read(`/v1/liability?limit=2${cursor}`, wire.liabilityPage));
+    const seen = pages.flatMap(({ data }) => data);
     const ids = others.map(({ programId }) => programId).sort();
     assert.deepEqual(
       seen.map(({ program_id }) => program_id),

@@ -2,21 +2,14 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type MerchantId, merchants } from '@local-plus/contracts';
 import { limits } from '../limits.ts';
-import { createDatabase } from '../platform/postgres/index.ts';
 import { noRedis } from '../platform/redis/index.ts';
 import { createMetrics } from '../platform/telemetry/index.ts';
-import {
-  assertProblem,
-  type Caller,
-  merchantCaller,
-  operator,
-  quiet,
-  type SignedClient,
-  TestStack,
-} from '../test/stack.ts';
-import { parsed } from '../test/tenant.ts';
+import { quiet } from '../test/log.ts';
+import { assertProblem, type Caller, merchantCaller, operator, type SignedClient, TestStack } from '../test/stack.ts';
+import { newMerchant, parsed } from '../test/tenant.ts';
 import { createMerchantModule } from './index.ts';
 
 const berlin: merchants.Configuration = {
@@ -29,15 +22,11 @@ describe('the configuration of a merchant', () => {
   let client: SignedClient;
 
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
+    ({ client } = await stack.serve());
   });
   after(() => stack.stop());
 
-  async function onboard(): Promise<string> {
-    const answer = await client.post('/v1/merchants', { name: 'Bakery' }, { caller: operator });
-    return parsed(answer, 201, merchants.merchant).id;
-  }
+  const onboard = (): Promise<string> => newMerchant(client);
   const target = (id: string) => `/v1/merchants/${id}/configuration`;
   const read = async (id: string, caller: Caller = merchantCaller(id)) =>
     parsed(await client.get(target(id), { caller }), 200, merchants.configurationRow);
@@ -112,7 +101,7 @@ describe('the configuration of a merchant', () => {
   });
 
   it('tells the platform the time zone, and a change of it at once', async () => {
-    const database = createDatabase({ ...limits, url: stack.postgres.url, name: 'test', log: quiet });
+    const database = stack.pool();
     const metrics = createMetrics();
     const { settings } = createMerchantModule({
       database,
@@ -126,9 +115,8 @@ describe('the configuration of a merchant', () => {
     const id = (await onboard()) as MerchantId;
     assert.equal(await settings.timeZone(id), 'UTC');
     await set(id, 0);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pause(20);
     assert.equal(await settings.timeZone(id), 'Europe/Berlin');
     assert.equal(await settings.timeZone(randomUUID() as MerchantId), 'UTC');
-    await database.close(1_000);
   });
 });

@@ -1,9 +1,9 @@
 /** A merchant's states on a real Postgres: what may become of it, by whose will, and that its keys and customers follow. */
 import assert from 'node:assert/strict';
-import { hash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { lifecycle, merchantOnboardedEvent, merchants } from '@local-plus/contracts';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import {
   assertProblem,
   type Caller,
@@ -14,8 +14,9 @@ import {
   TestStack,
   theEdge,
 } from '../test/stack.ts';
-import { parsed } from '../test/tenant.ts';
+import { newMerchant, parsed } from '../test/tenant.ts';
 import { lifecycleTable, type Party } from './lifecycle.ts';
+import { grantOf } from './test/grant.ts';
 
 const ownerOf = (merchantId: string): Caller => ({ merchantId, subject: 'owner-1', scopes: merchants.keyScopes });
 
@@ -26,21 +27,13 @@ describe('the life of a merchant', () => {
   let sql: postgres.Sql;
 
   before(async () => {
-    await stack.startPostgres();
-    await stack.startValkey();
-    ({ client } = await stack.startCore());
-    ({ client: elsewhere } = await stack.startCore({ WRITER_ID: '2' }));
-    sql = postgres(stack.postgres.url, { max: 1 });
+    [client, elsewhere] = await stack.serveTwo();
+    sql = stack.sql();
   });
-  after(async () => {
-    await sql.end({ timeout: 1 });
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
-  async function draft(status: 'draft' | 'active' = 'draft'): Promise<string> {
-    const answer = await client.post('/v1/merchants', { name: 'Bakery', status }, { caller: operator });
-    return parsed(answer, 201, merchants.merchant).id;
-  }
+  const draft = (status: 'draft' | 'active' = 'draft'): Promise<string> =>
+    newMerchant(client, { name: 'Bakery', status });
 
   function move(id: string, action: lifecycle.LifecycleAction, caller: Caller = operator, key: string = randomUUID()) {
     return client.post(`/v1/merchants/${id}/transitions`, { action, reason: `to ${action}` }, { caller, key });
@@ -134,9 +127,8 @@ describe('the life of a merchant', () => {
   it('stops its keys and customers everywhere within seconds, and lets them go on', async () => {
     const id = await draft('active');
     const created = await client.post(`/v1/merchants/${id}/api-keys`, { name: 'till' }, { caller: operator });
-    const digest = hash('sha256', parsed(created, 201, merchants.createdApiKey).key ?? '', 'hex');
-    const keyIs = async (each: SignedClient) =>
-      (await each.get(`/internal/keys/${digest}`, { caller: theEdge })).status;
+    const { key } = parsed(created, 201, merchants.createdApiKey);
+    const keyIs = async (each: SignedClient) => (await grantOf(each, key)).status;
     const told = async (each: SignedClient) =>
       merchants.tenant.parse((await each.get(`/internal/tenants/${id}`, { caller: theEdge })).json).status;
     for (const each of [client, elsewhere]) assert.deepEqual([await keyIs(each), await told(each)], [200, 'active']);

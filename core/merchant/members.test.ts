@@ -4,22 +4,18 @@ import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { members, merchants, routes } from '@local-plus/contracts';
 import { assertProblem, type Caller, operator, type SignedClient, TestStack, theEdge } from '../test/stack.ts';
-import { parsed } from '../test/tenant.ts';
+import { newMerchant, parsed } from '../test/tenant.ts';
 
 describe('members', () => {
   const stack = new TestStack();
   let client: SignedClient;
 
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
+    ({ client } = await stack.serve());
   });
   after(() => stack.stop());
 
-  async function onboard(status = 'active'): Promise<string> {
-    const answer = await client.post('/v1/merchants', { name: 'Bakery', status }, { caller: operator });
-    return parsed(answer, 201, merchants.merchant).id;
-  }
+  const onboard = (status = 'active'): Promise<string> => newMerchant(client, { status });
   const target = (id: string) => `/v1/merchants/${id}/members`;
   const add = (
     id: string,

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { hash, randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { limits, merchants } from '@local-plus/contracts';
-import postgres from 'postgres';
 import {
   adminToken,
   assertProblem,
@@ -13,6 +12,8 @@ import {
   TestStack,
   theEdge,
 } from '../test/stack.ts';
+import { newMerchant } from '../test/tenant.ts';
+import { grantOf } from './test/grant.ts';
 
 const noPlan = { requests_per_minute: null, burst: null, requests_per_month: null };
 
@@ -25,20 +26,11 @@ describe('the merchant module', () => {
   let client: SignedClient;
 
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
+    ({ client } = await stack.serve());
   });
   after(() => stack.stop());
 
-  async function onboard(): Promise<string> {
-    const answer = await client.post('/v1/merchants', { name: 'Bakery' }, { caller: operator });
-    assert.equal(answer.status, 201, answer.text);
-    return merchants.merchant.parse(answer.json).id;
-  }
-
-  async function grantOf(secret: string) {
-    return client.get(`/internal/keys/${hash('sha256', secret, 'hex')}`, { caller: theEdge });
-  }
+  const onboard = (): Promise<string> => newMerchant(client, { name: 'Bakery' });
 
   it('onboards a merchant, once for one key', async () => {
     const key = randomUUID();
@@ -73,7 +65,7 @@ describe('the merchant module', () => {
     assert.deepEqual(replay.json, { ...first, key: null });
     assert.match(first.key ?? '', /^lp_live_[A-Za-z0-9_-]{43}$/);
     assert.ok(first.key?.startsWith(first.prefix));
-    const grant = merchants.keyGrant.parse((await grantOf(first.key ?? '')).json);
+    const grant = merchants.keyGrant.parse((await grantOf(client, first.key ?? '')).json);
     const expected = { merchant_id: merchantId, scopes: ['wallets:read'], requests_per_minute: 77 };
     const tenant = { status: 'active', plan: noPlan, allowed_origins: [] };
     const usual = { burst: null, requests_per_month: null, expires_at_ms: null, tenant };
@@ -88,7 +80,7 @@ describe('the merchant module', () => {
     const create = (body: object) => client.post(target, { name: 'till', ...body }, { caller: operator, key });
     const created = merchants.createdApiKey.parse((await create(plan)).json);
     const { api_key_id, requests_per_minute, burst, requests_per_month } = merchants.keyGrant.parse(
-      (await grantOf(created.key ?? '')).json,
+      (await grantOf(client, created.key ?? '')).json,
     );
     assert.deepEqual({ requests_per_minute, burst, requests_per_month }, plan);
     assert.deepEqual([created.burst, created.requests_per_month, api_key_id], [50, 1e12, created.id]);
@@ -96,13 +88,12 @@ describe('the merchant module', () => {
     assertProblem(await create({ ...plan, burst: null, requests_per_month: null }), 422, 'idempotency_key_reused');
 
     const older = randomUUID();
-    const sql = postgres(stack.postgres.url, { max: 1 });
+    const sql = stack.sql();
     const parts = [merchantId, 'old', ['wallets:read'], 60];
     await sql`insert into api_keys (id, merchant_id, name, prefix, key_hash, scopes, requests_per_minute, creator,
         idempotency_key, request_hash)
       values (${randomUUID()}, ${merchantId}, 'old', 'lp_live_', ${Buffer.from(older)}, ${['wallets:read']}, 60,
         '00000000-0000-0000-0000-000000000000', ${older}, decode(${hash('sha256', JSON.stringify(parts), 'hex')}, 'hex'))`;
-    await sql.end({ timeout: 1 });
     const body = { name: 'old', scopes: ['wallets:read'], requests_per_minute: 60 };
     const replay = await client.post(target, body, { caller: operator, key: older });
     assert.deepEqual([replay.status, replay.headers.get('idempotent-replayed')], [201, 'true'], replay.text);
@@ -148,12 +139,15 @@ describe('the merchant module', () => {
     const created = merchants.createdApiKey.parse(
       (await client.post(`/v1/merchants/${merchantId}/api-keys`, { name: 'x' }, { caller: operator })).json,
     );
-    assert.deepEqual(merchants.keyGrant.parse((await grantOf(created.key ?? '')).json).tenant?.allowed_origins, []);
+    assert.deepEqual(
+      merchants.keyGrant.parse((await grantOf(client, created.key ?? '')).json).tenant?.allowed_origins,
+      [],
+    );
     assert.equal(await isAllowed('https://shop.example'), 404);
     const twice = [...allowed_origins, 'https://shop.example'];
     const set = await client.post(target, { allowed_origins: twice }, { caller });
     assert.deepEqual([set.status, set.json], [200, { allowed_origins: [...allowed_origins].sort() }], set.text);
-    const grant = merchants.keyGrant.parse((await grantOf(created.key ?? '')).json);
+    const grant = merchants.keyGrant.parse((await grantOf(client, created.key ?? '')).json);
     assert.deepEqual(grant.tenant?.allowed_origins, [...allowed_origins].sort(), 'at once, though it was known');
     for (const origin of allowed_origins) assert.equal(await isAllowed(origin), 200);
     for (const origin of ['https://shop.exampl', 'https://SHOP.example', '*', "https://a' or '1'='1"]) {
@@ -225,13 +219,13 @@ describe('the merchant module', () => {
       (await client.post(target, { name: 'x' }, { caller: operator })).json,
     );
     assert.deepEqual(created.scopes, merchants.merchantScopes);
-    assert.equal((await grantOf(created.key ?? '')).status, 200);
+    assert.equal((await grantOf(client, created.key ?? '')).status, 200);
     const key = randomUUID();
     const revoke = () => client.send('POST', `${target}/${created.id}/revoke`, { caller: operator, key });
     const first = await revoke();
     assert.equal(first.status, 200, first.text);
     assert.notEqual(merchants.apiKey.parse(first.json).revoked_at, null);
-    assertProblem(await grantOf(created.key ?? ''), 404, 'not_found');
+    assertProblem(await grantOf(client, created.key ?? ''), 404, 'not_found');
     const again = await revoke();
     assert.deepEqual([again.text, again.headers.get('idempotent-replayed')], [first.text, 'true']);
     const withAnotherKey = await client.send('POST', `${target}/${created.id}/revoke`, { caller: operator, key: 'k' });
@@ -239,12 +233,12 @@ describe('the merchant module', () => {
   });
 
   it('tells nobody but the edge what keys allow, and the edge what the operator may', async () => {
-    const grant = merchants.keyGrant.parse((await grantOf(adminToken)).json);
+    const grant = merchants.keyGrant.parse((await grantOf(client, adminToken)).json);
     assert.deepEqual([grant.merchant_id, grant.scopes], [null, ['admin']]);
     const target = `/internal/keys/${hash('sha256', adminToken, 'hex')}`;
     assertProblem(await client.get(target, { caller: operator }), 403, 'forbidden');
     assertProblem(await client.get('/internal/keys/ABC', { caller: theEdge }), 404, 'not_found');
-    assertProblem(await grantOf('lp_live_nothing'), 404, 'not_found');
+    assertProblem(await grantOf(client, 'lp_live_nothing'), 404, 'not_found');
   });
 
   it('lets a merchant create programs and see its own things only', async () => {
@@ -317,11 +311,10 @@ describe('the merchant module', () => {
     const key = randomUUID();
     const send = (rules: object) =>
       client.post('/v1/programs', { name: 'Stars', unit: 'PTS', ...rules }, { caller, key });
-    const sql = postgres(stack.postgres.url, { max: 1 });
+    const sql = stack.sql();
     const requestHash = hash('sha256', JSON.stringify(['Stars', 'PTS', 0]), 'hex');
     await sql`insert into programs (id, merchant_id, name, unit, scale, creator, idempotency_key, request_hash)
       values (${randomUUID()}, ${merchantId}, 'Stars', 'PTS', 0, ${merchantId}, ${key}, decode(${requestHash}, 'hex'))`;
-    await sql.end({ timeout: 1 });
     for (const rules of [{}, { reversal_policy: { type: 'refuse' }, hold_expires_in_s: 604_800 }]) {
       const again = await send(rules);
       assert.deepEqual([again.status, again.headers.get('idempotent-replayed')], [201, 'true'], again.text);

@@ -1,9 +1,10 @@
 /** A revoked key is refused by every process: at once through Redis, within seconds when Redis is killed. */
 import assert from 'node:assert/strict';
-import { hash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { merchants } from '@local-plus/contracts';
-import { eventually, operator, type SignedClient, TestStack, theEdge } from '../test/stack.ts';
+import { eventually, operator, redisIs, type SignedClient, TestStack } from '../test/stack.ts';
+import { newMerchant } from '../test/tenant.ts';
+import { grantOf } from './test/grant.ts';
 
 describe('revoking a key', () => {
   const stack = new TestStack();
@@ -12,26 +13,15 @@ describe('revoking a key', () => {
   let keysTarget: string;
 
   before(async () => {
-    await stack.startPostgres();
-    await stack.startValkey();
-    ({ client: here } = await stack.startCore());
-    ({ client: there } = await stack.startCore({ WRITER_ID: '2' }));
-    const merchant = await here.post('/v1/merchants', { name: 'M' }, { caller: operator });
-    keysTarget = `/v1/merchants/${merchants.merchant.parse(merchant.json).id}/api-keys`;
-    for (const each of [here, there]) await eventually('Redis is up', () => seesRedis(each, 'up'));
+    [here, there] = await stack.serveTwo();
+    keysTarget = `/v1/merchants/${await newMerchant(here)}/api-keys`;
   });
   after(() => stack.stop());
-
-  async function seesRedis(each: SignedClient, state: string): Promise<boolean> {
-    return ((await each.get('/readyz')).json as { parts: { redis: string } }).parts.redis === state;
-  }
 
   async function newKey() {
     const answer = await here.post(keysTarget, { name: 'k' }, { caller: operator });
     const { id, key } = merchants.createdApiKey.parse(answer.json);
-    const digest = hash('sha256', key ?? '', 'hex');
-    const statusAt = async (each: SignedClient) =>
-      (await each.get(`/internal/keys/${digest}`, { caller: theEdge })).status;
+    const statusAt = async (each: SignedClient) => (await grantOf(each, key)).status;
     const revoke = () => here.send('POST', `${keysTarget}/${id}/revoke`, { caller: operator, key: id });
     return { statusAt, revoke };
   }
@@ -52,7 +42,7 @@ describe('revoking a key', () => {
     assert.equal(await statusAt(here), 404);
     await eventually('the other process refuses it', async () => (await statusAt(there)) === 404);
     await stack.valkey.start();
-    for (const each of [here, there]) await eventually('Redis is back', () => seesRedis(each, 'up'));
+    await redisIs('up', here, there);
     assert.deepEqual([await statusAt(here), await statusAt(there)], [404, 404]);
   });
 });

@@ -9,7 +9,8 @@ import { merchantOnboardedEvent, topics, uuidV7 } from '@local-plus/contracts';
 import { createMetrics } from '../platform/telemetry/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { type ReceivedRecord, readTopic, startBroker, type TestBroker } from '../test/kafka.ts';
-import { eventually, quiet } from '../test/stack.ts';
+import { quiet } from '../test/log.ts';
+import { eventually, meanwhile } from '../test/stack.ts';
 import { announce, createOutbox, newEvent, type OutboxService } from './index.ts';
 import type { OutboxLimits } from './limits.ts';
 
@@ -145,18 +146,11 @@ describe('the outbox on Kafka', () => {
     const ids = newIds(8);
     // One page is more than ten places, so that texts would stand in another order.
     const publishers = [publisher('a'), publisher('b')];
-    const living = live(ids, 150);
-    let isOver = false;
-    const breaking = (async () => {
-      while (!isOver) {
-        await database.sql`select pg_terminate_backend(pid) from pg_stat_activity
-          where application_name = 'local-plus outbox'`;
-        await pause(100);
-      }
-    })();
-    const count = await living;
-    isOver = true;
-    await breaking;
+    const count = await meanwhile(live(ids, 150), async () => {
+      await database.sql`select pg_terminate_backend(pid) from pg_stat_activity
+        where application_name = 'local-plus outbox'`;
+      await pause(100);
+    });
     await eventually('everything is published', async () => (await waiting()) === 0);
     const expected = await written(ids);
     const received = firstsOf((await readTopic(broker.brokers, topic)).filter(({ key }) => ids.includes(key)));

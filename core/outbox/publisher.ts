@@ -176,7 +176,7 @@ export class Publisher {
 }
 
 /** The first of them, one at least, up to so many bytes of payload. */
-export function chunkOf(rows: readonly WaitingEvent[], bytesMax: number): readonly WaitingEvent[] {
+function chunkOf(rows: readonly WaitingEvent[], bytesMax: number): readonly WaitingEvent[] {
   let bytes = 0;
   const end = rows.findIndex(({ payload }, index) => {
     bytes += Buffer.byteLength(payload);

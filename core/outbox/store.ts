@@ -102,7 +102,10 @@ export class PostgresOutboxStore implements OutboxStore {
   }
 
   async remove(olderThanMs: number, rowsMax: number): Promise<number> {
-    const [row] = await this.#connection.run<{ removed: number }>(removeStatement, [String(olderThanMs), String(rowsMax)]);
+    const [row] = await this.#connection.run<{ removed: number }>(removeStatement, [
+      String(olderThanMs),
+      String(rowsMax),
+    ]);
     return row?.removed ?? 0;
   }
 

@@ -13,9 +13,7 @@ describe('payments with gift cards', () => {
   let cards: Tenant;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
-    tenant = await Tenant.open(client);
+    tenant = await Tenant.open((await stack.serve()).client);
     cards = await tenant.sibling({ unit: 'EUR' });
     await setRate(tenant, 1, 1);
   });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { problem, type payments as wire } from '@local-plus/contracts';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import type { Receipt } from '../ledger/index.ts';
 import { assertProblem, eventually, TestStack } from '../test/stack.ts';
 import { Tenant } from '../test/tenant.ts';
@@ -24,9 +24,8 @@ describe('payments at their edges', () => {
   let sql: postgres.Sql;
 
   before(async () => {
-    await stack.startPostgres();
-    sql = postgres(stack.postgres.url, { max: 1 });
-    const { client, app } = await stack.startCore();
+    const { client, app } = await stack.serve();
+    sql = stack.sql();
     tenant = await Tenant.open(client);
     await setRate(tenant, 1, 1);
     const held = async (more: object) =>
@@ -38,10 +37,7 @@ describe('payments at their edges', () => {
     rig = new PaymentRig(stack.postgres.url, tenant.caller.merchantId as string, tenant.programId);
     await rig.start();
   });
-  after(async () => {
-    await sql.end();
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   let short: wire.Payment;
   let late: wire.Payment;

@@ -5,6 +5,7 @@
  * - Another tenant's payment, and a source of another tenant, answer as what does not exist.
  */
 import { parseId, uuidV7, type payments as wire } from '@local-plus/contracts';
+import { pageOf } from '../platform/cursor/index.ts';
 import {
   type CoreAnswer,
   type CoreRequest,
@@ -93,8 +94,8 @@ async function list({ store }: HandlerPorts, request: CoreRequest<'payments.list
   const { limit, cursor } = request.queryValues;
   const beforeId = beforeIdOf(cursor);
   const rows = await store.page(merchantId, beforeId, limit + 1);
-  const page = rows.slice(0, limit);
-  return ok({ data: page.map(paymentJson), next_cursor: rows.length > limit ? (page.at(-1)?.id ?? null) : null });
+  const page = pageOf(rows, limit, ({ id }) => id);
+  return ok({ data: page.rows.map(paymentJson), next_cursor: page.nextCursor });
 }
 
 /** Where a page goes on: a cursor is the id that it ended with. Throws `invalid_cursor`. */

@@ -19,7 +19,7 @@ import { quote } from './plan.ts';
 import type { Sources } from './ports.ts';
 import { PaymentProcess } from './process.ts';
 import { RateStore } from './rates.ts';
-import { type Programs, rateHandlers } from './rates-handler.ts';
+import { type RatePorts, rateHandlers } from './rates-handler.ts';
 import { RefundProcess } from './refunds.ts';
 import { refundHandlers } from './refunds-handler.ts';
 import { RefundStore } from './refunds-store.ts';
@@ -32,7 +32,7 @@ export interface PaymentsOptions {
   readonly database: Pick<Database, 'read' | 'write'>;
   readonly desk: Desk;
   readonly sources: Sources;
-  readonly programs: Programs;
+  readonly programs: RatePorts['programs'];
   /** The committed state; rejects with `unavailable`. */
   readonly states: { read(accountId: AccountId): Promise<AccountState> };
   readonly log: Log;

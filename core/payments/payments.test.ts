@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { announcedEvents, limits, wallets, payments as wire } from '@local-plus/contracts';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { assertProblem, operator, TestStack } from '../test/stack.ts';
 import { parsed, Tenant } from '../test/tenant.ts';
+import { anotherMillisecond } from '../test/time.ts';
 import { asked, decide, decided, pay, paymentOf, pointsOf, refund, setRate, wallet } from './test/merchant.ts';
 
 describe('payments over HTTP', () => {
@@ -15,9 +16,7 @@ describe('payments over HTTP', () => {
   let gold: Tenant;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
-    tenant = await Tenant.open(client);
+    tenant = await Tenant.open((await stack.serve()).client);
     gold = await tenant.sibling();
     await setRate(tenant, 3, 2);
     await setRate(gold, 1, 10);
@@ -194,7 +193,7 @@ describe('payments over HTTP', () => {
     const rest = await program.read(`${path}?cursor=${page.next_cursor}`, wire.paymentRatePage);
     assert.deepEqual([rest.data.length, rest.data[0]?.version, rest.next_cursor], [1, 1, null]);
     assertProblem(await program.get(`${path}?cursor=x`), 400, 'invalid_cursor');
-    const changes = await audited(stack.postgres.url, program.programId);
+    const changes = await audited(stack.sql(), program.programId);
     assert.deepEqual(changes, [
       [null, { currency: 'EUR', rate: { points: 1, amount: 1 } }],
       [
@@ -210,7 +209,10 @@ describe('payments over HTTP', () => {
     await setRate(own, 1, 1);
     const points = await own.wallet(100);
     const ids: string[] = [];
-    for (let count = 0; count < 5; count++) ids.unshift((await pay(own, 1, [wallet(points)])).id);
+    for (let count = 0; count < 5; count++) {
+      ids.unshift((await pay(own, 1, [wallet(points)])).id);
+      await anotherMillisecond();
+    }
     const first = await own.read('/v1/payments?limit=3', wire.paymentPage);
     const second = await own.read(`/v1/payments?limit=3&cursor=${first.next_cursor}`, wire.paymentPage);
     assert.deepEqual(
@@ -258,7 +260,7 @@ describe('payments over HTTP', () => {
     const other = await pay(own, 10, [wallet(points)], { capture: false });
     await decided(own, other.id, 'void');
     await own.post('/v1/payments', asked(1_000, [wallet(points)]));
-    const seen = await outbox(stack.postgres.url, [held.id, other.id]);
+    const seen = await outbox(stack.sql(), [held.id, other.id]);
     assert.deepEqual(
       seen.map(({ aggregate_id, payload }) => [aggregate_id, payload.event_type]),
       [
@@ -283,24 +285,14 @@ interface OutboxRow {
   readonly payload: { readonly event_type: string };
 }
 
-async function outbox(url: string, ids: readonly string[]): Promise<OutboxRow[]> {
-  const sql = postgres(url, { max: 1 });
-  try {
-    return await sql<OutboxRow[]>`select aggregate_id, event_type as topic, payload from outbox
-      where aggregate_id = any(${[...ids]}) order by created_at, id`;
-  } finally {
-    await sql.end();
-  }
+async function outbox(sql: postgres.Sql, ids: readonly string[]): Promise<OutboxRow[]> {
+  return sql<OutboxRow[]>`select aggregate_id, event_type as topic, payload from outbox
+    where aggregate_id = any(${[...ids]}) order by created_at, id`;
 }
 
 /** What was before, and after, of each change of a program's rates. */
-async function audited(url: string, programId: string): Promise<unknown[]> {
-  const sql = postgres(url, { max: 1 });
-  try {
-    const rows = await sql<{ entry: { before: unknown; after: unknown } }[]>`select entry from audit_entries
-      where entry ->> 'action' = 'payment_rate.set' and entry -> 'target' ->> 'id' = ${programId} order by place`;
-    return rows.map(({ entry }) => [entry.before, entry.after]);
-  } finally {
-    await sql.end();
-  }
+async function audited(sql: postgres.Sql, programId: string): Promise<unknown[]> {
+  const rows = await sql<{ entry: { before: unknown; after: unknown } }[]>`select entry from audit_entries
+    where entry ->> 'action' = 'payment_rate.set' and entry -> 'target' ->> 'id' = ${programId} order by place`;
+  return rows.map(({ entry }) => [entry.before, entry.after]);
 }

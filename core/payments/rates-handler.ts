@@ -1,5 +1,5 @@
 /** Wire ↔ rates at which points pay: set, read. Setting one is an administrative change. */
-import { limits, type MerchantId, type ProgramId, parseId, type payments as wire } from '@local-plus/contracts';
+import { limits, type payments as wire } from '@local-plus/contracts';
 import { auditEntry } from '../audit/index.ts';
 import {
   type CoreAnswer,
@@ -8,23 +8,14 @@ import {
   creationKey,
   type Handlers,
   ProblemError,
-  sees,
 } from '../platform/http/index.ts';
+import { type ProgramOwner, type Programs, seenProgram } from '../program/index.ts';
 import { paymentLimits } from './limits.ts';
 import { type RateRow, type RateStore, rateOf } from './rates.ts';
 
-/** What the module has to know of a program. */
-export interface Programs {
-  find(programId: ProgramId): ProgramOwner | null | Promise<ProgramOwner | null>;
-}
-export interface ProgramOwner {
-  readonly programId: ProgramId;
-  readonly merchantId: MerchantId;
-}
-
 export interface RatePorts {
   readonly rates: RateStore;
-  readonly programs: Programs;
+  readonly programs: Programs<ProgramOwner>;
   readonly nowMs: () => number;
 }
 
@@ -77,17 +68,6 @@ async function list(ports: RatePorts, request: CoreRequest<'payments.rates'>): P
   const data = rows.slice(0, limit).map(rateJson);
   const page = { data, next_cursor: next === undefined ? null : String(next.version) };
   return { status: 200, body: JSON.stringify(page) };
-}
-
-/** The program of the path. Throws `not_found` for what is none of the caller's. */
-async function seenProgram(
-  programs: Programs,
-  { params, context }: Pick<CoreRequest, 'params' | 'context'>,
-): Promise<ProgramOwner> {
-  const id = parseId<ProgramId>(params[0] ?? '');
-  const program = id === null ? null : await programs.find(id);
-  if (program === null || !sees(context, program.merchantId)) throw new ProblemError('not_found');
-  return program;
 }
 
 function rateJson(row: RateRow): wire.PaymentRate {

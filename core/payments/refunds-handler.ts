@@ -1,5 +1,6 @@
 /** Wire ↔ refunds of payments: create, list. */
 import { uuidV7, type payments as wire } from '@local-plus/contracts';
+import { pageOf } from '../platform/cursor/index.ts';
 import {
   type CoreAnswer,
   type CoreRequest,
@@ -81,8 +82,7 @@ async function list(ports: RefundHandlerPorts, request: CoreRequest<'payments.re
   const payment = await seenPayment(ports.store, request);
   const { limit, cursor } = request.queryValues;
   const rows = await ports.refunds.page(payment.id, beforeIdOf(cursor), limit + 1);
-  const page = rows.slice(0, limit);
-  const data: wire.Refund[] = page.map(refundJson);
-  const next_cursor = rows.length > limit ? (page.at(-1)?.id ?? null) : null;
-  return { status: 200, body: JSON.stringify({ data, next_cursor }) };
+  const page = pageOf(rows, limit, ({ id }) => id);
+  const data: wire.Refund[] = page.rows.map(refundJson);
+  return { status: 200, body: JSON.stringify({ data, next_cursor: page.nextCursor }) };
 }

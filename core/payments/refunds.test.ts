@@ -80,9 +80,7 @@ describe('refunds over HTTP', () => {
   let gold: Tenant;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
-    tenant = await Tenant.open(client);
+    tenant = await Tenant.open((await stack.serve()).client);
     gold = await tenant.sibling();
     await setRate(tenant, 3, 2);
     await setRate(gold, 1, 10);

@@ -5,9 +5,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { payments as wire } from '@local-plus/contracts';
-import type { z } from 'zod';
 import { eventually, TestStack } from '../test/stack.ts';
-import { Tenant } from '../test/tenant.ts';
+import { allPages, Tenant } from '../test/tenant.ts';
 import { paymentOf, pointsOf, setRate } from './test/merchant.ts';
 import { Fuse, Killed, neverBlown, PaymentRig } from './test/rig.ts';
 
@@ -40,8 +39,7 @@ describe('payments whose process dies', () => {
   };
 
   before(async () => {
-    await stack.startPostgres();
-    const { client, app } = await stack.startCore();
+    const { client, app } = await stack.serve();
     tenant = await Tenant.open(client);
     await setRate(tenant, 1, 1);
     for (let count = 0; count < 4 * CALLS_MAX; count++) {
@@ -219,13 +217,6 @@ describe('payments whose process dies', () => {
 const atRest: ReadonlySet<string> = new Set(['captured', 'failed', 'voided']);
 
 async function allPayments(tenant: Tenant): Promise<wire.Payment[]> {
-  const all: wire.Payment[] = [];
-  let cursor: string | null = null;
-  do {
-    const query: string = cursor === null ? 'limit=100' : `limit=100&cursor=${cursor}`;
-    const page: z.output<typeof wire.paymentPage> = await tenant.read(`/v1/payments?${query}`, wire.paymentPage);
-    all.push(...page.data);
-    cursor = page.next_cursor;
-  } while (cursor !== null);
-  return all;
+  const pages = await allPages((cursor) => tenant.read(`/v1/payments?limit=100${cursor}`, wire.paymentPage));
+  return pages.flatMap(({ data }) => data);
 }

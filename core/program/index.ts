@@ -13,6 +13,7 @@ import { ProgramStore, type ScheduledProgram } from './store.ts';
 import type { ProgramRules } from './terms.ts';
 
 export type { ProgramFacts } from './domain.ts';
+export { type ProgramOwner, type Programs, seenProgram } from './seen.ts';
 export type { ProgramRules } from './terms.ts';
 
 export interface ProgramOptions {

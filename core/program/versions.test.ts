@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { limits, merchants, programs, wallets } from '@local-plus/contracts';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { assertProblem, operator, TestStack } from '../test/stack.ts';
 import { parsed, Tenant } from '../test/tenant.ts';
 
@@ -16,15 +16,10 @@ describe('versions of programs over HTTP', () => {
   let sql: postgres.Sql;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
-    tenant = await Tenant.open(client);
-    sql = postgres(stack.postgres.url, { max: 1, onnotice: () => undefined });
+    tenant = await Tenant.open((await stack.serve()).client);
+    sql = stack.sql();
   });
-  after(async () => {
-    await sql.end({ timeout: 1 });
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   const pathOf = ({ programId }: Tenant) => `/v1/programs/${programId}/versions`;
   const change = (of: Tenant, body: object = {}) =>

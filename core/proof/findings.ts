@@ -16,6 +16,7 @@ export const rules = {
   coverage: 'each row of a closed day is under a root',
   roots: 'roots are the hashes over their days',
   liability: 'each day of liability is the sum of its rows',
+  trails: 'audit: each entry is hashed with the one before',
 } as const;
 export type RuleName = keyof typeof rules;
 

@@ -9,6 +9,7 @@ import { chainText, type LedgerStore, type PostedRow } from '@local-plus/actors'
 import type { AccountId } from '@local-plus/contracts';
 import { PostgresLedgerStore, storeDefaults } from '../ledger/store.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
+import { eventually, meanwhile } from '../test/stack.ts';
 import { auditLines } from './print.ts';
 import { type AuditRow, LedgerRows } from './rows.ts';
 import { expiry, type HonestLedger, honestLedger } from './test/honest-ledger.ts';
@@ -154,25 +155,26 @@ describe('the audit of the ledger', () => {
   it('looks at one moment of a ledger that goes on', async () => {
     const stage = new Stage(storeOf(postgres.url), 4);
     await stage.start();
-    let isOver = false;
+    let audits = 0;
     const busy = (async () => {
       stage.turnTo('2026-03-05T10:00:00Z');
       const accounts = [stage.account(), stage.account()] as const;
       for (let count = 0; count < 60; count++) {
         await stage.post(accounts[0], { kind: 'earn', amount: 2, expiry });
         await stage.transfer(accounts[0], accounts[1], 1);
+        // However slow it is, it sees this much, and then more.
+        const whole = audits + 2;
+        if (count === 20 || count === 40) await eventually('it is looked at', () => audits >= whole);
       }
-    })().finally(() => {
-      isOver = true;
-    });
+    })();
     try {
       const rows = new Set<number>();
-      while (!isOver) {
+      await meanwhile(busy, async () => {
         const seen = await audit();
         assert.equal(seen.first, null);
         rows.add(seen.rows);
-      }
-      await busy;
+        audits++;
+      });
       assert.ok(rows.size > 1, 'it was looked at while it grew');
       assert.equal((await audit()).rows, 90 + 180);
     } finally {

@@ -1,6 +1,6 @@
 /**
  * Recomputes everything that the ledger's tables claim, from the tables alone, while the ledger goes on: rows, entries,
- * the chain, what accounts are restored from, snapshots and roots; of every database of the ledger, one after the other, and
+ * the chain, what accounts are restored from, snapshots and roots, the audit trails; of every database of the ledger, one after the other, and
  * what goes from one to another over all of them. Keeps a page of each in memory, whatever their number.
  */
 import { type AccountId, shards } from '@local-plus/contracts';
@@ -15,6 +15,7 @@ import { type AuditDatabases, PlacesAudit, type Reader } from './places.ts';
 import type { DayText } from './root.ts';
 import { RootsAudit, readRoots, type StoredRoot } from './roots.ts';
 import { type AuditRow, LedgerRows } from './rows.ts';
+import { checkTrails } from './trails.ts';
 import { TransfersAudit } from './transfers.ts';
 
 export interface AuditOptions {
@@ -74,7 +75,7 @@ interface Whole {
 
 /** Rejects when the tables cannot be read, or when these are not all of the ledger's databases. */
 export async function auditLedger(options: AuditOptions): Promise<Audit> {
-  const { accountId = null, since = null } = options;
+  const { accountId = null, since = null, pageRows = auditLimits.pageRows } = options;
   const findings = new Findings();
   const counter = new Counter(options.progress);
   const databases = new Map([[shards.firstDatabase, options.database], ...(options.further ?? [])]);
@@ -92,7 +93,10 @@ export async function auditLedger(options: AuditOptions): Promise<Audit> {
   const rows = counter.count;
   for (const ledger of ledgers) await auditRest(ledger, whole);
   if (accountId === null && since === null) transfers.checkTransit();
-  if (accountId === null) await checkLiability({ database: options.database, databases, findings, since });
+  if (accountId === null) {
+    await checkLiability({ database: options.database, databases, findings, since });
+    await checkTrails(options.database, findings, pageRows);
+  }
   return {
     results: findings.results(),
     first: findings.first(),

@@ -4,15 +4,17 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Runtime } from '@local-plus/actors';
 import { type AccountId, type LedgerTransactionEvent, shards, topics } from '@local-plus/contracts';
 import { connect, newAccounts, requestOf } from '../ledger/test/clients.ts';
 import type { EventProducer } from '../platform/kafka/index.ts';
-import { createDatabase, type Database } from '../platform/postgres/index.ts';
+import type { Database } from '../platform/postgres/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { ShardStore } from '../shards/store.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
-import { eventually, quiet } from '../test/stack.ts';
+import { quiet } from '../test/log.ts';
+import { eventually } from '../test/stack.ts';
 import { relayLimits } from './limits.ts';
 import { Relay } from './relay.ts';
 import { PostgresRelayStore } from './store.ts';
@@ -32,7 +34,7 @@ class Log {
       connect: async () => undefined,
       close: async () => undefined,
       send: async (all) => {
-        while (this.blocked.has(name)) await new Promise((resolve) => setTimeout(resolve, 5));
+        while (this.blocked.has(name)) await pause(5);
         for (const { topic, messages } of all) {
           if (topic !== topics.ledgerTransactions) continue;
           for (const { key, value } of messages) {
@@ -59,21 +61,12 @@ describe('the relays of several writers', () => {
 
   before(async () => {
     database = await startDatabase();
-    pool = createDatabase({
-      url: database.url,
-      name: 'test',
-      connectionsMax: 2,
-      connectMs: 2_000,
-      statementMs: 5_000,
-      statementGraceMs: 1_000,
-      log: quiet,
-    });
+    pool = database.pool();
     store = new ShardStore(pool);
   });
   after(async () => {
     for (const stop of stopping) await stop();
     for (const runtime of runtimes) await runtime.stop(100);
-    await pool.close(1_000);
     await database.close();
   });
 
@@ -134,7 +127,7 @@ describe('the relays of several writers', () => {
     two.start();
     await eventually('what stands before the barrier is published', () => log.versions(other).length === 2);
     await eventually('the barrier is seen', () => two.status.barriers === 1);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await pause(200);
     assert.deepEqual(log.versions(moving), [], 'nothing overtakes');
     log.blocked.delete('21');
     await eventually('all is published', () => log.versions(moving).length === 5);
@@ -155,7 +148,7 @@ describe('the relays of several writers', () => {
     const [one, three] = [relayOf(log, 41), relayOf(log, 43)];
     three.start();
     await eventually('the barrier is seen', () => three.status.barriers === 1);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pause(100);
     assert.deepEqual(log.versions(account), []);
     one.start();
     await eventually('all is published', () => log.versions(account).length === 4);
@@ -175,7 +168,7 @@ describe('the relays of several writers', () => {
     assert.equal(await store.takeOver({ writerId: 31, epoch }, all), 256);
     await earn(taker, account, 2);
     relayOf(log, 32).start();
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await pause(200);
     assert.deepEqual(log.versions(account), []);
     const tending = new Tending({
       store: new PostgresRelayStore(database.url),

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { topics } from '@local-plus/contracts';
+import { quiet } from '../test/log.ts';
 import { type RelayLimits, relayLimits } from './limits.ts';
 import { Relay } from './relay.ts';
-import { quiet, Stage } from './test/stage.ts';
+import { Stage } from './test/stage.ts';
 
 const batchRowsMax = 12;
 /** Small, so that every bound is met all the time. */

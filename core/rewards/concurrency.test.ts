@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { rewards as wire } from '@local-plus/contracts';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { type Answer, eventually, TestStack } from '../test/stack.ts';
 import { Tenant } from '../test/tenant.ts';
 
@@ -15,11 +15,11 @@ const WALLETS = 20;
 describe('a reward that many want at once', () => {
   const stack = new TestStack();
   let tenant: Tenant;
+  let sql: postgres.Sql;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
-    tenant = await Tenant.open(client);
+    tenant = await Tenant.open((await stack.serve()).client);
+    sql = stack.sql();
   });
   after(() => stack.stop());
 
@@ -48,19 +48,14 @@ describe('a reward that many want at once', () => {
   }
 
   async function sums(reward: string, wallets: readonly string[]) {
-    const sql = postgres(stack.postgres.url, { max: 1, onnotice: () => undefined });
-    try {
-      const [counts] = await sql<{ completed: number; open: number; left: number; burned: number }[]>`
-        select (select count(*)::int from reward_redemptions where reward_id = ${reward} and status = 'completed') as completed,
-          (select count(*)::int from reward_redemptions where reward_id = ${reward} and open_since is not null) as open,
-          (select stock_left::int from rewards where id = ${reward}) as left,
-          (select coalesce(-sum(balance_delta), 0)::int from transactions
-            where account_id = any(${wallets as string[]}) and kind <> 'earn') as burned`;
-      assert.ok(counts);
-      return counts;
-    } finally {
-      await sql.end({ timeout: 1 });
-    }
+    const [counts] = await sql<{ completed: number; open: number; left: number; burned: number }[]>`
+      select (select count(*)::int from reward_redemptions where reward_id = ${reward} and status = 'completed') as completed,
+        (select count(*)::int from reward_redemptions where reward_id = ${reward} and open_since is not null) as open,
+        (select stock_left::int from rewards where id = ${reward}) as left,
+        (select coalesce(-sum(balance_delta), 0)::int from transactions
+          where account_id = any(${wallets as string[]}) and kind <> 'earn') as burned`;
+    assert.ok(counts);
+    return counts;
   }
 
   it('is redeemed by the last ten of a thousand, and by nobody else', async () => {

@@ -11,7 +11,7 @@ import { giftcardCodes, type rewards as wire } from '@local-plus/contracts';
 
 export type RewardChange = 'publish' | 'withdraw';
 
-export const rewardStates: Readonly<Record<wire.RewardStatus, Partial<Record<RewardChange, wire.RewardStatus>>>> = {
+const rewardStates: Readonly<Record<wire.RewardStatus, Partial<Record<RewardChange, wire.RewardStatus>>>> = {
   draft: { publish: 'published', withdraw: 'withdrawn' },
   published: { withdraw: 'withdrawn' },
   withdrawn: {},

@@ -13,9 +13,7 @@ describe('a gift card as a reward', () => {
   let tenant: Tenant;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore(keys);
-    tenant = await Tenant.open(client);
+    tenant = await Tenant.open((await stack.serve(keys)).client);
   });
   after(() => stack.stop());
 

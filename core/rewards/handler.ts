@@ -13,6 +13,7 @@ import {
   type rewards as wire,
 } from '@local-plus/contracts';
 import { auditEntry } from '../audit/index.ts';
+import { pageOf } from '../platform/cursor/index.ts';
 import {
   type CoreAnswer,
   type CoreRequest,
@@ -23,8 +24,9 @@ import {
   sees,
 } from '../platform/http/index.ts';
 import type { Creation } from '../platform/postgres/index.ts';
+import { seenProgram } from '../program/index.ts';
 import { type RewardChange, transitionOf } from './domain.ts';
-import type { HandlerPorts, ProgramOwner } from './ports.ts';
+import type { HandlerPorts } from './ports.ts';
 import type { ChangeRow, RewardRow } from './store.ts';
 
 type Asking = Pick<CoreRequest, 'params' | 'context'>;
@@ -41,7 +43,7 @@ export function rewardHandlers(ports: HandlerPorts): Handlers {
 }
 
 async function create(ports: HandlerPorts, request: CoreRequest<'rewards.create'>): Promise<CoreAnswer> {
-  const { programId, merchantId } = await seenProgram(ports, request);
+  const { programId, merchantId } = await seenProgram(ports.programs, request);
   const { gives, valid_from, valid_until, ...body } = request.body;
   if (gives.type === 'gift_card') await checkProgram(ports, gives.program_id, merchantId);
   const id = uuidV7<string>(ports.nowMs());
@@ -65,10 +67,10 @@ async function checkProgram(ports: HandlerPorts, id: string, merchantId: Merchan
 }
 
 async function list(ports: HandlerPorts, request: CoreRequest<'rewards.list'>): Promise<CoreAnswer> {
-  const { programId } = await seenProgram(ports, request);
+  const { programId } = await seenProgram(ports.programs, request);
   const { limit, cursor, status = null } = request.queryValues;
   const rows = await ports.store.page(programId, status, idOf(cursor), limit + 1);
-  return ok(pageOf(rows, limit, rewardJson));
+  return ok(pageJson(rows, limit, rewardJson));
 }
 
 async function read(ports: HandlerPorts, request: CoreRequest<'rewards.read'>): Promise<CoreAnswer> {
@@ -129,14 +131,7 @@ function auditOf(
   );
 }
 
-/** The program, and the reward, that the path's first segment names. Throw `not_found` for what is none of the caller's. */
-export async function seenProgram({ programs }: HandlerPorts, { params, context }: Asking): Promise<ProgramOwner> {
-  const id = parseId<ProgramId>(params[0] ?? '');
-  const program = id === null ? null : await programs.find(id);
-  if (program === null || !sees(context, program.merchantId)) throw new ProblemError('not_found');
-  return program;
-}
-
+/** The reward that the path's first segment names. Throws `not_found` for what is none of the caller's. */
 export async function seenReward({ store }: HandlerPorts, { params, context }: Asking): Promise<RewardRow> {
   const id = parseId<string>(params[0] ?? '');
   const row = id === null ? null : await store.find(id);
@@ -153,13 +148,13 @@ export function idOf(cursor: string | undefined): string | null {
 }
 
 /** @param rows one more than the page has, if there are more */
-export function pageOf<Row extends { readonly id: string }>(
+export function pageJson<Row extends { readonly id: string }>(
   rows: readonly Row[],
   limit: number,
   json: (row: Row) => unknown,
 ): object {
-  const data = rows.slice(0, limit);
-  return { data: data.map(json), next_cursor: rows.length > limit ? (data.at(-1)?.id ?? null) : null };
+  const page = pageOf(rows, limit, ({ id }) => id);
+  return { data: page.rows.map(json), next_cursor: page.nextCursor };
 }
 
 export function ok(body: unknown): CoreAnswer {

@@ -1,6 +1,7 @@
 /** What rewards need of others. */
-import type { AccountId, MerchantId, ProgramId, WalletId } from '@local-plus/contracts';
+import type { AccountId, ProgramId, WalletId } from '@local-plus/contracts';
 import type { AccountTerms } from '../ledger/index.ts';
+import type { ProgramOwner, Programs } from '../program/index.ts';
 import type { RedemptionProcess } from './process.ts';
 import type { RedemptionStore } from './redemptions-store.ts';
 import type { RewardStore } from './store.ts';
@@ -11,7 +12,7 @@ export interface HandlerPorts {
   readonly store: RewardStore;
   readonly redemptions: RedemptionStore;
   readonly process: RedemptionProcess;
-  readonly programs: { find(programId: ProgramId): Found<ProgramOwner> };
+  readonly programs: Programs<ProgramOwner>;
   /** With the rules that are current. */
   readonly accounts: { find(accountId: AccountId): Found<AccountTerms> };
   /** Of the wallet's customer; null: it has none. */
@@ -21,9 +22,4 @@ export interface HandlerPorts {
     current(accountId: AccountId, programId: ProgramId): Promise<string | null>;
   };
   readonly nowMs: () => number;
-}
-
-export interface ProgramOwner {
-  readonly programId: ProgramId;
-  readonly merchantId: MerchantId;
 }

@@ -25,8 +25,9 @@ import {
   replayedHeaders,
   sees,
 } from '../platform/http/index.ts';
+import { seenProgram } from '../program/index.ts';
 import { drawCode } from './domain.ts';
-import { idOf, ok, pageOf, seenProgram, seenReward } from './handler.ts';
+import { idOf, ok, pageJson, seenReward } from './handler.ts';
 import type { HandlerPorts } from './ports.ts';
 import type { NewRedemption, RedemptionRow } from './redemptions-store.ts';
 import type { RewardRow } from './store.ts';
@@ -99,17 +100,17 @@ async function cancel(ports: HandlerPorts, request: CoreRequest<'redemptions.can
 }
 
 async function list(ports: HandlerPorts, request: CoreRequest<'redemptions.list'>): Promise<CoreAnswer> {
-  const { programId } = await seenProgram(ports, request);
+  const { programId } = await seenProgram(ports.programs, request);
   const { limit, cursor, reward_id: rewardId = null, code = null } = request.queryValues;
   const rows = await ports.redemptions.page({ programId, rewardId, code }, idOf(cursor), limit + 1);
-  return ok(pageOf(rows, limit, redemptionJson));
+  return ok(pageJson(rows, limit, redemptionJson));
 }
 
 async function listOfWallet(ports: HandlerPorts, request: CoreRequest<'wallets.redemptions'>): Promise<CoreAnswer> {
   const { accountId } = await seenWallet(ports, request, request.params[0]);
   const { limit, cursor } = request.queryValues;
   const rows = await ports.redemptions.ofWallet(accountId, idOf(cursor), limit + 1);
-  return ok(pageOf(rows, limit, redemptionJson));
+  return ok(pageJson(rows, limit, redemptionJson));
 }
 
 async function seenRedemption({ redemptions }: HandlerPorts, { params, context }: Asking): Promise<RedemptionRow> {

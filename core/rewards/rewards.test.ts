@@ -1,7 +1,7 @@
 /** Rewards over HTTP on a real Postgres: drafted, published, redeemed, cancelled. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import {
   limits,
   rewardCancelledEvent,
@@ -10,9 +10,10 @@ import {
   wallets,
   rewards as wire,
 } from '@local-plus/contracts';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { type Answer, assertProblem, operator, TestStack } from '../test/stack.ts';
 import { parsed, Tenant } from '../test/tenant.ts';
+import { anotherMillisecond, wellWithinDay } from '../test/time.ts';
 
 const mug = { name: 'A mug', gives: { type: 'product', sku: 'mug' }, points: 100 };
 const discount = {
@@ -28,15 +29,11 @@ describe('rewards over HTTP', () => {
   let sql: postgres.Sql;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
-    tenant = await Tenant.open(client);
-    sql = postgres(stack.postgres.url, { max: 1, onnotice: () => undefined });
+    tenant = await Tenant.open((await stack.serve()).client);
+    sql = stack.sql();
   });
-  after(async () => {
-    await sql.end({ timeout: 1 });
-    await stack.stop();
-  });
+  after(() => stack.stop());
+  beforeEach(wellWithinDay);
 
   const draft = (of: Tenant, body: object = mug) => of.made(`/v1/programs/${of.programId}/rewards`, body, wire.reward);
   const change = (of: Tenant, id: string, what: 'publish' | 'withdraw', body: object = {}, key?: string) =>
@@ -78,6 +75,7 @@ describe('rewards over HTTP', () => {
     const again = await change(program, id, 'publish', {}, key);
     assert.deepEqual([again.json, again.headers.get('idempotent-replayed')], [done, 'true']);
     assertProblem(await change(program, id, 'publish'), 409, 'reward_status');
+    await anotherMillisecond();
     const second = await draft(program);
     const list = (query: string) => program.read(`/v1/programs/${program.programId}/rewards?${query}`, wire.rewardPage);
     const all = await list('limit=1');

@@ -4,7 +4,7 @@
  * - A replay answers what was answered first, whatever the version has become since.
  * - Another tenant's program, and a version of another program, answer as what does not exist.
  */
-import { limits, type MerchantId, type ProgramId, parseId, uuidV7, type rules as wire } from '@local-plus/contracts';
+import { limits, type MerchantId, parseId, uuidV7, type rules as wire } from '@local-plus/contracts';
 import { auditEntry } from '../audit/index.ts';
 import {
   type CoreAnswer,
@@ -14,24 +14,14 @@ import {
   type Handlers,
   keyOf,
   ProblemError,
-  sees,
 } from '../platform/http/index.ts';
 import { requestHash } from '../platform/postgres/index.ts';
+import { type ProgramOwner, type Programs, seenProgram } from '../program/index.ts';
 import { cursorOf, placeOf, versionCursor, versionOf } from './cursor.ts';
 import type { RulesDirectory } from './directory.ts';
 import { hasWindowCap } from './domain.ts';
 import { rulesLimits } from './limits.ts';
 import type { RulesStore, VersionRow } from './store.ts';
-
-/** What the module has to know of a program. */
-export interface ProgramOwner {
-  readonly programId: ProgramId;
-  readonly merchantId: MerchantId;
-}
-
-export interface Programs<Program extends ProgramOwner> {
-  find(programId: ProgramId): Program | null | Promise<Program | null>;
-}
 
 export interface HandlerPorts {
   readonly store: RulesStore;
@@ -158,17 +148,6 @@ async function rulesPage(
 
 function ok(body: unknown): CoreAnswer {
   return { status: 200, body: JSON.stringify(body) };
-}
-
-/** The program that the path's first segment names. Throws `not_found` for what is none of the caller's. */
-export async function seenProgram<Program extends ProgramOwner>(
-  programs: Programs<Program>,
-  { params, context }: Pick<CoreRequest, 'params' | 'context'>,
-): Promise<Program> {
-  const id = parseId<ProgramId>(params[0] ?? '');
-  const program = id === null ? null : await programs.find(id);
-  if (program === null || !sees(context, program.merchantId)) throw new ProblemError('not_found');
-  return program;
 }
 
 async function seenVersion(ports: HandlerPorts, request: Pick<CoreRequest, 'params' | 'context'>): Promise<VersionRow> {

@@ -1,14 +1,15 @@
 /** Purchases and quotes over HTTP on a real Postgres: what is earned, what is remembered, and what caps leave. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import { accountLimits } from '@local-plus/actors';
 import { type ProgramId, programAccount, wallets, rules as wire } from '@local-plus/contracts';
-import postgres from 'postgres';
 import type { App } from '../app.ts';
 import { auditLedger, openAuditDatabase } from '../proof/index.ts';
-import { type Answer, assertProblem, quiet, TestStack } from '../test/stack.ts';
+import { quiet } from '../test/log.ts';
+import { type Answer, assertProblem, TestStack } from '../test/stack.ts';
 import { inLanes, parsed, Tenant } from '../test/tenant.ts';
+import { wellWithinDay } from '../test/time.ts';
 
 const base = { id: 'base', currency: 'EUR', effect: { type: 'points_per_amount', points: 1, per: 100 } };
 const welcome = {
@@ -31,12 +32,12 @@ describe('purchases over HTTP', () => {
   let app: App;
 
   before(async () => {
-    await stack.startPostgres();
-    const core = await stack.startCore();
+    const core = await stack.serve();
     app = core.app;
     tenant = await Tenant.open(core.client);
   });
   after(() => stack.stop());
+  beforeEach(wellWithinDay);
 
   async function publish(of: Tenant, rules: readonly object[], body: object = {}): Promise<wire.RulesVersion> {
     const path = `/v1/programs/${of.programId}/rules`;
@@ -93,9 +94,8 @@ describe('purchases over HTTP', () => {
     assert.deepEqual([read.rules_id, read.entries.map(({ amount }) => amount)], [version.id, [19, -19]]);
     const plain = await earned(program, wallet, { amount: 5 });
     assert.ok(!('rules_id' in plain));
-    const sql = postgres(stack.postgres.url, { max: 1 });
+    const sql = stack.sql();
     const [row] = await sql`select detail from transactions where account_id = ${wallet} and version = 1`;
-    await sql.end({ timeout: 1 });
     assert.equal(row?.['detail'].lots[0][1], 19);
   });
 

@@ -20,9 +20,9 @@ import {
   type rules as wire,
 } from '@local-plus/contracts';
 import { type CoreAnswer, type CoreRequest, ProblemError, sees } from '../platform/http/index.ts';
+import { type ProgramOwner, type Programs, seenProgram } from '../program/index.ts';
 import type { RulesDirectory } from './directory.ts';
 import { type CompiledRules, type Facts, unmatchedBy } from './domain.ts';
-import { type ProgramOwner, type Programs, seenProgram } from './handler.ts';
 import { grantsOf, madeAtMs, type RatedRule, rate, ratePurchase } from './rating.ts';
 
 /** What a quote has to know of a wallet. */

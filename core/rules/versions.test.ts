@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { limits, wallets, rules as wire } from '@local-plus/contracts';
-import postgres from 'postgres';
 import { assertProblem, operator, TestStack } from '../test/stack.ts';
-import { parsed, Tenant } from '../test/tenant.ts';
+import { allPages, parsed, Tenant } from '../test/tenant.ts';
 import { rulesLimits } from './limits.ts';
 
 const fixed = (id: string, points = 1) => ({ id, currency: 'EUR', effect: { type: 'fixed', points } });
@@ -19,9 +19,7 @@ describe('versions of earn rules over HTTP', () => {
   let tenant: Tenant;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
-    tenant = await Tenant.open(client);
+    tenant = await Tenant.open((await stack.serve()).client);
   });
   after(() => stack.stop());
 
@@ -57,10 +55,9 @@ describe('versions of earn rules over HTTP', () => {
     const { id } = await draft(program, { rules: [fixed('a')] });
     const key = randomUUID();
     for (let time = 0; time < 2; time++) await publish(program, id, {}, key);
-    const sql = postgres(stack.postgres.url, { max: 1 });
+    const sql = stack.sql();
     const entries = await sql<{ after: { rules_id: string; rules_count: number } }[]>`select entry->'after' as after
       from audit_entries where entry->'target'->>'id' = ${program.programId} and entry->>'action' = 'program.rules'`;
-    await sql.end({ timeout: 1 });
     assert.deepEqual(
       entries.map(({ after: { rules_id, rules_count } }) => [rules_id, rules_count]),
       [[id, 1]],
@@ -87,10 +84,10 @@ describe('versions of earn rules over HTTP', () => {
     assertProblem(await current(), 409, 'no_rules_in_force');
     const now = await published(program, [fixed('now')]);
     assert.equal(parsed(await current(), 200, wire.rulesPage).id, now.id);
-    const soon = Date.now() + 300;
+    const soon = Date.now() + 3_000;
     const next = await publish(program, early.id, { effective_from: new Date(soon).toISOString() });
     assert.ok(next.version < now.version);
-    while (Date.now() <= soon) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (Date.now() <= soon) await pause(20);
     assert.equal(parsed(await current(), 200, wire.rulesPage).id, next.id);
     const earned = await program.post(`/v1/wallets/${await program.wallet()}/earn`, bought);
     assert.equal(parsed(earned, 201, wallets.transaction).rules_id, next.id);
@@ -151,14 +148,10 @@ describe('versions of earn rules over HTTP', () => {
   it('are read page by page, and not on with the cursor of another version', async () => {
     const program = await tenant.sibling();
     const { id } = await published(program, many(5));
-    const seen: string[] = [];
-    let cursor: string | null = null;
-    do {
-      const query: string = cursor === null ? 'limit=2' : `limit=2&cursor=${cursor}`;
-      const page = await program.read(`${pathOf(program)}/current?${query}`, wire.rulesPage);
-      seen.push(...page.rules.map((each) => each.id));
-      cursor = page.next_cursor;
-    } while (cursor !== null);
+    const pages = await allPages((cursor) =>
+      program.read(`${pathOf(program)}/current?limit=2${cursor}`, wire.rulesPage),
+    );
+    const seen = pages.flatMap(({ rules }) => rules.map((each) => each.id));
     assert.deepEqual(seen, ['r0', 'r1', 'r2', 'r3', 'r4']);
     const { next_cursor } = await program.read(`${pathOf(program)}/${id}?limit=2`, wire.rulesPage);
     const other = await published(program, many(5));

@@ -22,8 +22,7 @@ describe('the routes of shards', () => {
   const stack = new TestStack();
   let client: SignedClient;
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
+    ({ client } = await stack.serve());
   });
   after(() => stack.stop());
 

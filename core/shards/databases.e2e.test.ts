@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { assertProblem, eventually } from '../test/stack.ts';
 import { Tenant } from '../test/tenant.ts';
 import { compare, Fleet, Load, type Member } from './test/fleet.ts';
@@ -171,7 +172,7 @@ describe('processes of core on two databases', () => {
       if (answer?.status === 201) return;
       if (answer?.status === 409) return void assertProblem(answer, 409, 'insufficient_funds');
       assert.ok(answer === null || answer.status === 503 || answer.status === 429, answer?.text);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await pause(50);
     }
     assert.fail('it never settled');
   }

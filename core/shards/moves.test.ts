@@ -4,13 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Runtime } from '@local-plus/actors';
 import { type AccountId, shards } from '@local-plus/contracts';
 import { connect, newAccounts, requestOf } from '../ledger/test/clients.ts';
-import { createDatabase, type Database } from '../platform/postgres/index.ts';
+import type { Database } from '../platform/postgres/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
-import { eventually, quiet } from '../test/stack.ts';
+import { quiet } from '../test/log.ts';
+import { eventually } from '../test/stack.ts';
 import { Keeper, type KeeperPorts } from './keeper.ts';
 import { shardLimits } from './limits.ts';
 import { ShardMap } from './map.ts';
@@ -35,20 +37,11 @@ describe('moves of shards', () => {
 
   before(async () => {
     database = await startDatabase();
-    pool = createDatabase({
-      url: database.url,
-      name: 'test',
-      connectionsMax: 6,
-      connectMs: 2_000,
-      statementMs: 5_000,
-      statementGraceMs: 1_000,
-      log: quiet,
-    });
+    pool = database.pool({ connectionsMax: 6 });
     store = new ShardStore(pool);
   });
   after(async () => {
     await stopAll();
-    await pool.close(1_000);
     await database.close();
   });
   beforeEach(async () => {
@@ -167,9 +160,7 @@ describe('moves of shards', () => {
         lost++;
         // Now it happens before the reply is lost, now long after, as a ghost.
         const late = lost % 2 === 0 ? 0 : 60;
-        const ghost = new Promise((resolve) => setTimeout(resolve, late)).then(() =>
-          store.handOver(from, to, group, silentMs),
-        );
+        const ghost = pause(late).then(() => store.handOver(from, to, group, silentMs));
         if (late === 0) await ghost;
         throw new Error('the reply was lost');
       },

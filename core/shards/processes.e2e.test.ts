@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { eventually, operator, TestStack } from '../test/stack.ts';
 import { compare, Fleet, Load, newWallets } from './test/fleet.ts';
 
@@ -17,12 +17,11 @@ describe('several processes of core', () => {
 
   before(async () => {
     await stack.startPostgres();
-    sql = postgres(stack.postgres.url, { max: 2, onnotice: () => undefined });
+    sql = stack.sql(2);
     await fleet.start(1);
   });
   after(async () => {
     fleet.stop();
-    await sql.end({ timeout: 1 });
     await stack.stop();
   });
 
@@ -132,14 +131,13 @@ describe('a process of core that is killed and back before anybody misses it', (
 
   before(async () => {
     await stack.startPostgres();
-    sql = postgres(stack.postgres.url, { max: 2, onnotice: () => undefined });
+    sql = stack.sql(2);
     await fleet.start(1);
     await fleet.start(2);
     await fleet.settlesOn(1, 2);
   });
   after(async () => {
     fleet.stop();
-    await sql.end({ timeout: 1 });
     await stack.stop();
   });
 

@@ -4,7 +4,8 @@ import { describe, it } from 'node:test';
 import type { AccountRequest, Outcome } from '@local-plus/actors';
 import type { AccountId } from '@local-plus/contracts';
 import { requestOf } from '../ledger/test/clients.ts';
-import { quiet } from '../test/stack.ts';
+import { HandTimer } from '../test/hand-timer.ts';
+import { quiet } from '../test/log.ts';
 import { shardLimits } from './limits.ts';
 import { ShardMap } from './map.ts';
 import type { Fate } from './peer-link.ts';
@@ -37,7 +38,7 @@ class World {
   fates: ((replies: readonly Reply[]) => Fate)[] = [];
   /** Messages wait for it while set. */
   gate: Promise<void> | null = null;
-  #timers: { readonly atMs: number; readonly run: () => void }[] = [];
+  readonly #timer = new HandTimer(() => this.nowMs, queueMicrotask);
   readonly routed: RoutedAccounts;
 
   /** Shards 0 – 99 are here, the others are of writer 2. */
@@ -61,16 +62,7 @@ class World {
       },
       peers: { linkTo: (to) => ({ hasRoom: true, send: (body) => this.#deliver(to, body) }) },
       clock: { nowMs: () => this.nowMs, monotonicMs: () => this.nowMs },
-      timer: {
-        after: (delayMs, run) => {
-          const timer = { atMs: this.nowMs + delayMs, run };
-          this.#timers.push(timer);
-          return () => {
-            this.#timers = this.#timers.filter((each) => each !== timer);
-          };
-        },
-        soon: (run) => queueMicrotask(run),
-      },
+      timer: this.#timer,
       log: quiet,
       limits: shardLimits,
       isJoined: () => true,
@@ -105,9 +97,7 @@ class World {
   async pass(ms: number): Promise<void> {
     await this.settle();
     this.nowMs += ms;
-    const due = this.#timers.filter(({ atMs }) => atMs <= this.nowMs);
-    this.#timers = this.#timers.filter(({ atMs }) => atMs > this.nowMs);
-    for (const { run } of due) run();
+    this.#timer.runDue();
     await this.settle();
   }
 

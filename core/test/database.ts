@@ -4,9 +4,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { freePorts, type PostgresServer, startPostgres } from '@local-plus/deploy';
-import postgres from 'postgres';
-import { createDatabase, type Database, type DatabaseOptions } from '../platform/postgres/index.ts';
-import { createLog } from '../platform/telemetry/index.ts';
+import type postgres from 'postgres';
+import type { Database, DatabaseOptions } from '../platform/postgres/index.ts';
+import { Connections } from './connections.ts';
 
 export interface TestDatabase {
   readonly url: string;
@@ -17,38 +17,24 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
-const poolDefaults = {
-  name: 'test',
-  connectionsMax: 2,
-  connectMs: 3_000,
-  statementMs: 5_000,
-  statementGraceMs: 2_000,
-  log: createLog('silent'),
-};
-
 const migrations = new URL('../migrations/', import.meta.url);
 
 export async function startDatabase(): Promise<TestDatabase> {
   const dir = mkdtempSync(path.join(tmpdir(), 'local-plus-test-'));
   const [port] = await freePorts(1);
   const server = await startPostgres({ dataDir: path.join(dir, 'postgres'), port: port as number });
-  const sql = postgres(server.url, { max: 2, onnotice: () => undefined });
+  const connections = new Connections(server.url);
+  const sql = connections.sql(2);
   for (const file of (await readdir(migrations)).sort()) {
     await sql.unsafe(await readFile(new URL(file, migrations), 'utf8'));
   }
-  const pools: Database[] = [];
   return {
     url: server.url,
     sql,
     server,
-    pool: (bounds = {}) => {
-      const pool = createDatabase({ ...poolDefaults, url: server.url, ...bounds });
-      pools.push(pool);
-      return pool;
-    },
+    pool: (bounds) => connections.pool(bounds),
     close: async () => {
-      await Promise.all(pools.map((pool) => pool.close(1_000)));
-      await sql.end({ timeout: 1 });
+      await connections.close();
       await server.stop();
       rmSync(dir, { recursive: true, force: true });
     },

@@ -4,7 +4,8 @@ import { connect, type Socket } from 'node:net';
 import { limits } from '../limits.ts';
 import { createHttpServer, type Handlers, type HttpServer, type HttpServerOptions } from '../platform/http/index.ts';
 import { createMetrics } from '../platform/telemetry/index.ts';
-import { olderSigningKey, quiet, SignedClient, signingKey } from './stack.ts';
+import { quiet } from './log.ts';
+import { olderSigningKey, SignedClient, signingKey } from './stack.ts';
 
 export interface TestServer {
   readonly client: SignedClient;

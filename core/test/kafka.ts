@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { freePorts, type KafkaServer, startKafka } from '@local-plus/deploy';
 import { kafkaClient } from '../platform/kafka/index.ts';
+import { quiet } from './log.ts';
 
 export interface TestBroker {
   readonly brokers: readonly string[];
@@ -20,8 +21,6 @@ export interface ReceivedRecord {
 
 /** How long one reading of a topic may take. */
 const READ_MS_MAX = 60_000;
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
-
 export async function startBroker(): Promise<TestBroker> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'local-plus-kafka-'));
   const [port, controllerPort] = await freePorts(2);

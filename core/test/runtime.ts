@@ -2,8 +2,7 @@
 import { type LedgerStore, Runtime, type RuntimePorts } from '@local-plus/actors';
 import { sha256Hex } from '../platform/digest/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
-
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
+import { quiet } from './log.ts';
 
 /** @param ports takes the place of what a test does not care about */
 export function runtimeOn(

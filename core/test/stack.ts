@@ -17,11 +17,14 @@ import {
   problemSchema,
 } from '@local-plus/contracts';
 import { freePorts, type PostgresServer, type Server, startPostgres, startValkey } from '@local-plus/deploy';
+import type postgres from 'postgres';
 import { type App, createApp } from '../app.ts';
 import { migrationsFolder, readConfig } from '../config.ts';
 import { signHeaders } from '../platform/http/index.ts';
-import { migrate } from '../platform/postgres/index.ts';
-import { createLog, type Log } from '../platform/telemetry/index.ts';
+import { type Database, type DatabaseOptions, migrate } from '../platform/postgres/index.ts';
+import type { Log } from '../platform/telemetry/index.ts';
+import { Connections } from './connections.ts';
+import { quiet } from './log.ts';
 import { assertWritten } from './written.ts';
 
 export const signingKeysText = `k2:${randomBytes(32).toString('base64url')},k1:${randomBytes(32).toString('base64url')}`;
@@ -99,22 +102,76 @@ export function assertProblem(answer: Answer, status: number, code: ProblemCode)
   return problem as Problem;
 }
 
+/** However slow the machine is: time that it did not have is not held against what is waited for. */
+const LOOKS_MIN = 100;
+
 /** Waits for what must come true, within bounds; says what it waited for when it does not. */
 export async function eventually(what: string, holds: () => boolean | Promise<boolean>, withinMs = 20_000) {
   const end = performance.now() + withinMs;
-  while (performance.now() < end) {
+  for (let looks = 0; looks < LOOKS_MIN || performance.now() < end; looks++) {
     if (await holds()) return;
     await pause(20);
   }
   assert.fail(`did not come true: ${what}`);
 }
 
-export const quiet: Log = createLog('silent');
+/**
+ * As a client does: asks again until it is told what became of it, within bounds. A connection that broke, or that a busy
+ * machine did not make in time, tells nothing.
+ * @param ask with the same key each time
+ */
+export async function patiently(
+  ask: () => Promise<Answer>,
+  isFinal: (answer: Answer) => boolean = ({ status }) => status !== 429 && status < 500,
+  withinMs = 60_000,
+): Promise<Answer> {
+  const end = performance.now() + withinMs;
+  for (let waitMs = 20; ; waitMs = Math.min(2 * waitMs, 320)) {
+    const answer = await ask().catch((error: unknown) => {
+      // This is how fetch says it.
+      if (error instanceof TypeError && error.message === 'fetch failed') return error;
+      throw error;
+    });
+    if (!(answer instanceof TypeError) && isFinal(answer)) return answer;
+    const last = answer instanceof TypeError ? String(answer.cause) : `${answer.status} ${answer.text}`;
+    assert.ok(performance.now() < end, `it never settled: ${last}`);
+    await pause(waitMs);
+  }
+}
+
+/** Disturbs again and again for as long as the work goes on, however it ends. */
+export async function meanwhile<Result>(work: Promise<Result>, disturb: () => Promise<unknown>): Promise<Result> {
+  let isOver = false;
+  const over = () => {
+    isOver = true;
+  };
+  work.then(over, over);
+  while (!isOver) await disturb();
+  return work;
+}
+
+/** Each of these processes is connected to Valkey ('up'), or knows that it is not ('down'). */
+export async function redisIs(state: 'up' | 'down', ...clients: readonly SignedClient[]): Promise<void> {
+  for (const client of clients) {
+    await eventually(`Redis is ${state}`, async () => {
+      const { json } = await client.get('/readyz');
+      return (json as { parts: { redis: string } }).parts.redis === state;
+    });
+  }
+}
+
+/** One process's worth of core, ready. */
+export interface Core {
+  readonly client: SignedClient;
+  readonly app: App;
+  readonly port: number;
+}
 
 export class TestStack {
   readonly #dir = mkdtempSync(path.join(tmpdir(), 'local-plus-core-'));
   readonly #apps: App[] = [];
   #postgres: PostgresServer | null = null;
+  #connections: Connections | null = null;
   #valkey: Server | null = null;
 
   get postgres(): PostgresServer {
@@ -138,10 +195,40 @@ export class TestStack {
     this.#valkey = await startValkey({ dataDir: path.join(this.#dir, 'valkey'), port });
   }
 
-  /** One process's worth of core; writers differ, or the later takes over from the earlier. */
-  async startCore(
-    env: Readonly<Record<string, string>> = {},
-  ): Promise<{ client: SignedClient; app: App; port: number }> {
+  /** What most tests begin with: Postgres, and one core on it. */
+  async serve(env: Readonly<Record<string, string>> = {}, log: Log = quiet): Promise<Core> {
+    await this.startPostgres();
+    return this.startCore(env, log);
+  }
+
+  /**
+   * Two processes of core that tell each other by Valkey what is new, and know that it is there. The other one joins as
+   * writer 2.
+   */
+  async serveTwo(): Promise<[client: SignedClient, elsewhere: SignedClient]> {
+    await this.startValkey();
+    const { client } = await this.serve();
+    const { client: elsewhere } = await this.startCore({ WRITER_ID: '2' });
+    await redisIs('up', client, elsewhere);
+    return [client, elsewhere];
+  }
+
+  /** Beside core on its database, and ended with the stack: see {@link Connections}. */
+  sql(connectionsMax?: number): postgres.Sql {
+    return this.#connected.sql(connectionsMax);
+  }
+
+  pool(bounds?: Partial<DatabaseOptions>): Database {
+    return this.#connected.pool(bounds);
+  }
+
+  get #connected(): Connections {
+    this.#connections ??= new Connections(this.postgres.url);
+    return this.#connections;
+  }
+
+  /** Writers differ, or the later takes over from the earlier. */
+  async startCore(env: Readonly<Record<string, string>> = {}, log: Log = quiet): Promise<Core> {
     const config = readConfig({
       CORE_PORT: '0',
       DATABASE_URL: this.postgres.url,
@@ -152,7 +239,7 @@ export class TestStack {
       CUSTOMER_KEYS: customerKeysText,
       ...env,
     });
-    const app = createApp({ config, log: quiet, fatal: (reason) => assert.fail(reason) });
+    const app = createApp({ config, log, fatal: (reason) => assert.fail(reason) });
     this.#apps.push(app);
     const port = await app.start();
     const client = new SignedClient(port);
@@ -162,6 +249,7 @@ export class TestStack {
 
   async stop(): Promise<void> {
     for (const app of this.#apps) await app.stop();
+    await this.#connections?.close();
     try {
       // Unless the test has ended it.
       if (this.#postgres?.pid) await assertWritten(this.#postgres.url);

@@ -6,9 +6,10 @@
  * in the contracts, or one that is not right for these things, is one line in {@link bodies}.
  */
 import { generateKeyPairSync } from 'node:crypto';
-import { giftcardBatches, merchants, type Route, type RouteId, routes } from '@local-plus/contracts';
+import { giftcardBatches, type Route, type RouteId, routes } from '@local-plus/contracts';
 import * as z from 'zod';
-import { type Caller, eventually, operator, type SignedClient } from './stack.ts';
+import { World as Things } from './examples/world.ts';
+import { type Caller, eventually, type SignedClient } from './stack.ts';
 import { parsed } from './tenant.ts';
 
 type Make = (world: World) => Promise<string>;
@@ -34,27 +35,21 @@ export const thingNames = [
 ] as const;
 export type ThingName = (typeof thingNames)[number];
 
-const created = z.looseObject({ id: z.string() });
-
 export const makers: Readonly<Record<ThingName, Make>> = {
   merchant_id: async (world) => world.merchantId,
-  api_key_id: async (world) => world.make(`/v1/merchants/${world.merchantId}/api-keys`, { name: 'k' }),
+  api_key_id: async ({ things }) => things.apiKey(),
   member_id: async (world) => {
     const members = `/v1/merchants/${world.merchantId}/members`;
     await world.make(members, { subject: 'owner', role: 'owner' });
     return world.make(members, { subject: 'till', role: 'cashier' });
   },
-  program_id: async (world) => world.make('/v1/programs', { name: 'Points', unit: 'PTS' }),
+  program_id: async ({ things }) => things.programId,
   program_version_id: async (world) => world.id('program_id'),
-  rules_id: async (world) => world.make(`/v1/programs/${await world.id('program_id')}/rules`, {}),
-  wallet_id: async (world) => {
-    const id = await world.make('/v1/wallets', { program_id: await world.id('program_id') });
-    await world.make(`/v1/wallets/${id}/earn`, { amount: 1_000_000 });
-    return id;
-  },
-  transaction_id: async (world) => world.make(`/v1/wallets/${await world.id('wallet_id')}/earn`, { amount: 100 }),
-  hold_id: async (world) => world.make(`/v1/wallets/${await world.id('wallet_id')}/holds`, { amount: 100 }),
-  customer_id: async (world) => world.make('/v1/customers', { external_id: 'c-1' }),
+  rules_id: async ({ things }) => things.draft(),
+  wallet_id: async ({ things }) => things.wallet(1_000_000),
+  transaction_id: async ({ things }) => things.transaction(),
+  hold_id: async ({ things }) => things.hold(),
+  customer_id: async ({ things }) => things.customer('c-1'),
   giftcard_id: async (world) =>
     world.make('/v1/giftcards', { program_id: await world.id('euro_program_id'), amount: 10_000 }),
   giftcard_batch_id: async (world) => {
@@ -63,7 +58,7 @@ export const makers: Readonly<Record<ThingName, Make>> = {
     await ended(world.client, world.caller, id);
     return id;
   },
-  euro_program_id: async (world) => world.make('/v1/programs', { name: 'Cards', unit: 'EUR', scale: 2 }),
+  euro_program_id: async ({ things }) => things.euroProgram(),
   item_id: async (world) => {
     const amounts = { type: 'fixed', denominations: [1_000] };
     const item = { kind: 'gift_card', name: 'Card', brand: 'Brand', currency: 'EUR', amounts, stock: 10 };
@@ -163,20 +158,29 @@ export const endings: ReadonlySet<RouteId> = new Set([
 export const queries: Readonly<Partial<Record<RouteId, string>>> = {};
 
 export class World {
-  readonly client: SignedClient;
-  readonly merchantId: string;
-  readonly caller: Caller;
+  /** Makes what examples are about, too. */
+  readonly things: Things;
   readonly #made = new Map<ThingName, Promise<string>>();
 
-  private constructor(client: SignedClient, merchantId: string) {
-    this.client = client;
-    this.merchantId = merchantId;
-    this.caller = { merchantId, subject: 'everything', scopes: merchants.keyScopes };
+  private constructor(things: Things) {
+    this.things = things;
   }
 
   static async open(client: SignedClient): Promise<World> {
-    const answer = await client.post('/v1/merchants', { name: 'M' }, { caller: operator });
-    return new World(client, parsed(answer, 201, merchants.merchant).id);
+    return new World(await Things.open(client));
+  }
+
+  get client(): SignedClient {
+    return this.things.client;
+  }
+
+  get merchantId(): string {
+    return this.things.merchantId;
+  }
+
+  /** Has every scope that a key can have. */
+  get caller(): Caller {
+    return this.things.owner;
   }
 
   post(target: string, body: object) {
@@ -184,8 +188,8 @@ export class World {
   }
 
   /** Creates something, and returns its id. */
-  async make(target: string, body: object): Promise<string> {
-    return parsed(await this.post(target, body), 201, created).id;
+  make(target: string, body: object): Promise<string> {
+    return this.things.make(target, body);
   }
 
   /** The one thing of that name. */

@@ -17,8 +17,7 @@ export class Tenant {
   }
 
   static async open(client: SignedClient, program: object = {}, name = 'M'): Promise<Tenant> {
-    const merchant = await client.post('/v1/merchants', { name }, { caller: operator });
-    const caller = merchantCaller(merchants.merchant.parse(merchant.json).id);
+    const caller = merchantCaller(await newMerchant(client, { name }));
     return new Tenant(client, caller, await newProgram(client, caller, program));
   }
 
@@ -57,18 +56,10 @@ export class Tenant {
 
   /** A wallet's whole history, oldest first. */
   async history(walletId: string): Promise<wallets.Transaction[]> {
-    const rows: wallets.Transaction[] = [];
-    let cursor: string | null = null;
-    do {
-      const query = cursor === null ? 'limit=100' : `limit=100&cursor=${cursor}`;
-      const page: z.output<typeof wallets.transactionPage> = await this.read(
-        `/v1/wallets/${walletId}/transactions?${query}`,
-        wallets.transactionPage,
-      );
-      rows.push(...page.data);
-      cursor = page.next_cursor;
-    } while (cursor !== null);
-    return rows.reverse();
+    const pages = await allPages((cursor) =>
+      this.read(`/v1/wallets/${walletId}/transactions?limit=100${cursor}`, wallets.transactionPage),
+    );
+    return pages.flatMap(({ data }) => data).reverse();
   }
 }
 
@@ -76,6 +67,32 @@ export class Tenant {
 export function parsed<Schema extends z.ZodType>(answer: Answer, status: number, schema: Schema): z.output<Schema> {
   assert.equal(answer.status, status, answer.text);
   return schema.parse(answer.json);
+}
+
+/** Who the operator lets in: the id of a new merchant. */
+export async function newMerchant(client: SignedClient, merchant: object = {}): Promise<string> {
+  const answer = await client.post('/v1/merchants', { name: 'M', ...merchant }, { caller: operator });
+  return parsed(answer, 201, merchants.merchant).id;
+}
+
+const PAGES_MAX = 1_000;
+
+/**
+ * Every page of a list, in order.
+ * @param read the page that this part of a query asks for: none, then `&cursor=…`
+ */
+export async function allPages<Page extends { readonly next_cursor: string | null }>(
+  read: (cursor: string) => Promise<Page>,
+): Promise<Page[]> {
+  const pages: Page[] = [];
+  let cursor = '';
+  while (pages.length < PAGES_MAX) {
+    const page = await read(cursor);
+    pages.push(page);
+    if (page.next_cursor === null) return pages;
+    cursor = `&cursor=${page.next_cursor}`;
+  }
+  return assert.fail(`the list does not end within ${PAGES_MAX} pages`);
 }
 
 /** Runs `count` times, at most `lanes` at once. */

@@ -4,17 +4,13 @@
  */
 import type { AccountId, ProgramId, RequestId, tiers as wire } from '@local-plus/contracts';
 import { topics, uuidV7 } from '@local-plus/contracts';
+import type { Earner } from '../ledger/index.ts';
 import { newEvent } from '../outbox/index.ts';
 import { ProblemError } from '../platform/http/index.ts';
 import { advance, type Change, type CountedRow, newState, type Scheme, type TierState } from './domain.ts';
 import { tierLimits } from './limits.ts';
 import type { Schemes } from './schemes.ts';
 import type { Moved, TieredProgram, TierStore, WalletTierRow } from './store.ts';
-
-export interface Earner {
-  readonly accountId: AccountId;
-  readonly programId: ProgramId;
-}
 
 /** The ledger's rows of accounts. */
 export interface EarnedRows {

@@ -8,9 +8,9 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { tierChangedEvent, wallets, tiers as wire } from '@local-plus/contracts';
-import postgres from 'postgres';
-import { createDatabase } from '../platform/postgres/index.ts';
-import { eventually, operator, quiet, type SignedClient, TestStack } from '../test/stack.ts';
+import type postgres from 'postgres';
+import type { Database } from '../platform/postgres/index.ts';
+import { eventually, operator, type SignedClient, TestStack } from '../test/stack.ts';
 import { inLanes, Tenant } from '../test/tenant.ts';
 import { verifyTiers } from './index.ts';
 
@@ -41,19 +41,14 @@ const ladder = (points: readonly number[], grace_days = 0) => ({
 describe('the follower of the ledger', () => {
   const stack = new TestStack();
   let sql: postgres.Sql;
-  let database: ReturnType<typeof createDatabase>;
+  let database: Database;
 
   before(async () => {
     await stack.startPostgres();
-    sql = postgres(stack.postgres.url, { max: 2, onnotice: () => undefined });
-    const bounds = { connectionsMax: 2, connectMs: 3_000, statementMs: 5_000, statementGraceMs: 1_000 };
-    database = createDatabase({ ...bounds, url: stack.postgres.url, name: 'test', log: quiet });
+    sql = stack.sql(2);
+    database = stack.pool();
   });
-  after(async () => {
-    await database.close(1_000);
-    await sql.end({ timeout: 1 });
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   async function faults(): Promise<string[]> {
     const found: string[] = [];

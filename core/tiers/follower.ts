@@ -12,29 +12,15 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, type Log, Sweep, SweepCounters, type Timer, type Visit } from '@local-plus/actors';
 import type { AccountId, ProgramId, WalletId } from '@local-plus/contracts';
+import type { Earnings, Tail } from '../ledger/index.ts';
 import { DatabaseUnavailable } from '../platform/postgres/index.ts';
-import { type Counting, type Earner, Superseded } from './counting.ts';
+import { type Counting, Superseded } from './counting.ts';
 import { dayOf } from './domain.ts';
 import { tierLimits } from './limits.ts';
 import type { ProgressRow, TieredProgram, TierStore } from './store.ts';
 
-/** Up to where a writer's rows are committed. */
-export interface Tail {
-  readonly databaseId: number;
-  readonly writerId: number;
-  readonly seq: string;
-}
-
 /** The ledger's tail. */
-export interface Tails {
-  tails(): Promise<readonly Tail[]>;
-  /** From behind `afterSeq` (null: the beginning): who earned, and up to where that was looked at. */
-  earners(
-    tail: Tail,
-    afterSeq: string | null,
-    rowsMax: number,
-  ): Promise<{ readonly earners: readonly Earner[]; readonly seq: string }>;
-}
+export type Tails = Pick<Earnings, 'tails' | 'earners'>;
 
 export interface FollowerPorts {
   readonly store: TierStore;

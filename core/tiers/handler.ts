@@ -3,14 +3,7 @@
  *
  * - Another tenant's program or wallet answers as what does not exist.
  */
-import {
-  type AccountId,
-  limits,
-  type MerchantId,
-  type ProgramId,
-  parseId,
-  type tiers as wire,
-} from '@local-plus/contracts';
+import { type AccountId, limits, parseId, type tiers as wire } from '@local-plus/contracts';
 import { auditEntry } from '../audit/index.ts';
 import {
   type CoreAnswer,
@@ -21,16 +14,13 @@ import {
   ProblemError,
   sees,
 } from '../platform/http/index.ts';
+import { type ProgramOwner, type Programs, seenProgram } from '../program/index.ts';
 import type { Counting } from './counting.ts';
 import { DAY_MS, dayOf, standingOn } from './domain.ts';
 import { tierLimits } from './limits.ts';
 import type { ChangeRow, SchemeRow, TierStore } from './store.ts';
 
-/** What the module has to know of a program, and of a wallet. */
-export interface ProgramOwner {
-  readonly programId: ProgramId;
-  readonly merchantId: MerchantId;
-}
+/** What the module has to know of a wallet. */
 export interface WalletOwner extends ProgramOwner {
   readonly accountId: AccountId;
 }
@@ -40,7 +30,7 @@ type Found<Owner> = Owner | null | Promise<Owner | null>;
 export interface HandlerPorts {
   readonly store: TierStore;
   readonly counting: Counting;
-  readonly programs: { find(programId: ProgramId): Found<ProgramOwner> };
+  readonly programs: Programs<ProgramOwner>;
   readonly wallets: { find(accountId: AccountId): Found<WalletOwner> };
   readonly nowMs: () => number;
 }
@@ -59,7 +49,7 @@ export function tierHandlers(ports: HandlerPorts): Handlers {
 
 async function set(ports: HandlerPorts, request: CoreRequest<'tiers.set'>): Promise<CoreAnswer> {
   const { store, nowMs } = ports;
-  const { programId, merchantId } = await seenProgram(ports, request);
+  const { programId, merchantId } = await seenProgram(ports.programs, request);
   const { window, grace_days, tiers } = request.body;
   const key = creationKey(request, [programId, window.period, window.count, grace_days, tiers]);
   const wanted = {
@@ -84,14 +74,14 @@ async function set(ports: HandlerPorts, request: CoreRequest<'tiers.set'>): Prom
 }
 
 async function read(ports: HandlerPorts, request: CoreRequest<'tiers.read'>): Promise<CoreAnswer> {
-  const { programId } = await seenProgram(ports, request);
+  const { programId } = await seenProgram(ports.programs, request);
   const [newest] = await ports.store.schemes(programId, limits.tierSchemesMax, 1);
   if (newest === undefined) throw new ProblemError('no_tiers');
   return ok(schemeJson(newest));
 }
 
 async function list(ports: HandlerPorts, request: CoreRequest<'tiers.list'>): Promise<CoreAnswer> {
-  const { programId } = await seenProgram(ports, request);
+  const { programId } = await seenProgram(ports.programs, request);
   const { limit, cursor } = request.queryValues;
   const from = cursor === undefined ? limits.tierSchemesMax : numberOf(cursor);
   const rows = await ports.store.schemes(programId, from, limit + 1);
@@ -138,16 +128,6 @@ async function listChanges(ports: HandlerPorts, request: CoreRequest<'wallets.ti
 function numberOf(cursor: string): number {
   if (!NUMBER.test(cursor)) throw new ProblemError('invalid_cursor');
   return Number(cursor);
-}
-
-async function seenProgram(
-  { programs }: HandlerPorts,
-  { params, context }: Pick<CoreRequest, 'params' | 'context'>,
-): Promise<ProgramOwner> {
-  const id = parseId<ProgramId>(params[0] ?? '');
-  const program = id === null ? null : await programs.find(id);
-  if (program === null || !sees(context, program.merchantId)) throw new ProblemError('not_found');
-  return program;
 }
 
 async function seenWallet(

@@ -1,11 +1,12 @@
 /** Tiers over HTTP on a real Postgres: set, reached, lost, announced. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import { limits, rules, tierChangedEvent, wallets, tiers as wire } from '@local-plus/contracts';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { assertProblem, eventually, operator, TestStack } from '../test/stack.ts';
 import { parsed, Tenant } from '../test/tenant.ts';
+import { wellWithinDay } from '../test/time.ts';
 import { DAY_MS, dayOf } from './domain.ts';
 
 const month = { period: 'days', count: 30 } as const;
@@ -19,15 +20,11 @@ describe('tiers over HTTP', () => {
   let sql: postgres.Sql;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
-    tenant = await Tenant.open(client);
-    sql = postgres(stack.postgres.url, { max: 1, onnotice: () => undefined });
+    tenant = await Tenant.open((await stack.serve()).client);
+    sql = stack.sql();
   });
-  after(async () => {
-    await sql.end({ timeout: 1 });
-    await stack.stop();
-  });
+  after(() => stack.stop());
+  beforeEach(wellWithinDay);
 
   const pathOf = ({ programId }: Tenant) => `/v1/programs/${programId}/tiers`;
   const set = (of: Tenant, body: object = usual) => of.made(pathOf(of), body, wire.tierScheme);

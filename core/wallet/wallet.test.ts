@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { merchants, wallets } from '@local-plus/contracts';
-import { assertProblem, type Caller, merchantCaller, operator, type SignedClient, TestStack } from '../test/stack.ts';
+import { wallets } from '@local-plus/contracts';
+import { assertProblem, type Caller, operator, type SignedClient, TestStack } from '../test/stack.ts';
+import { Tenant } from '../test/tenant.ts';
 
 describe('the wallet module', () => {
   const stack = new TestStack();
@@ -11,17 +12,9 @@ describe('the wallet module', () => {
   let caller: Caller;
   let programId: string;
 
-  async function newProgram(): Promise<{ caller: Caller; programId: string }> {
-    const merchant = await client.post('/v1/merchants', { name: 'M' }, { caller: operator });
-    const owner = merchantCaller(merchants.merchant.parse(merchant.json).id);
-    const program = await client.post('/v1/programs', { name: 'P', unit: 'PTS' }, { caller: owner });
-    return { caller: owner, programId: merchants.program.parse(program.json).id };
-  }
-
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
-    ({ caller, programId } = await newProgram());
+    ({ client } = await stack.serve());
+    ({ caller, programId } = await Tenant.open(client));
   });
   after(() => stack.stop());
 
@@ -74,14 +67,14 @@ describe('the wallet module', () => {
     for (const answer of answers.filter(({ status }) => status !== 201)) {
       assertProblem(answer, 409, 'external_id_taken');
     }
-    const elsewhere = await newProgram();
+    const elsewhere = await Tenant.open(client);
     const same = await client.post('/v1/wallets', { ...body, program_id: elsewhere.programId }, elsewhere);
     assert.equal(same.status, 201, same.text);
   });
 
   it('hides a wallet, and a program, from other merchants', async () => {
     const mine = wallets.wallet.parse((await client.post('/v1/wallets', { program_id: programId }, { caller })).json);
-    const other = await newProgram();
+    const other = await Tenant.open(client);
     const stranger = { caller: other.caller };
     const refusals = [
       await client.get(`/v1/wallets/${mine.id}`, stranger),

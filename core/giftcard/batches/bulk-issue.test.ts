@@ -16,8 +16,7 @@ describe('a bulk issue, through all of core', () => {
   let stranger: Tenant;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
+    const { client } = await stack.serve();
     tenant = await Tenant.open(client, { unit: 'EUR', scale: 2 });
     stranger = await Tenant.open(client, { unit: 'EUR', scale: 2 });
   });

@@ -6,7 +6,7 @@ import { type GiftcardBatchId, type GiftcardId, type giftcardBatches, uuidV7 } f
 
 type Status = giftcardBatches.BatchStatus;
 
-export const jobEvents = ['begin', 'cancel', 'complete', 'refuse', 'settle'] as const;
+const jobEvents = ['begin', 'cancel', 'complete', 'refuse', 'settle'] as const;
 /**
  * `begin`: a process works on it. `complete`: every card was tried, and some are there. `refuse`: all cards of a chunk were
  * refused, as the rest would be. `settle`: nothing of it is under way any more.

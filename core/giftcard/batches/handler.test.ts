@@ -6,6 +6,7 @@ import { announcedEvents, giftcardBatches, type MerchantId, limits as wire } fro
 import { startDatabase, type TestDatabase } from '../../test/database.ts';
 import { startServer, type TestServer } from '../../test/http.ts';
 import { type Answer, assertProblem, type Caller, eventually, merchantCaller, operator } from '../../test/stack.ts';
+import { allPages, parsed } from '../../test/tenant.ts';
 import { newMerchant } from '../codes/test/stage.ts';
 import { BatchFile } from './file.ts';
 import { BatchStore } from './store.ts';
@@ -36,14 +37,12 @@ describe('bulk issues over HTTP', () => {
     const get = (target: string): Promise<Answer> => server.client.get(target, { caller });
     const post = (target: string, asked: unknown, key: string = randomUUID()): Promise<Answer> =>
       server.client.post(target, asked, { caller, key });
-    const ask = async (change: object = {}) => parsed(await post(path, { ...body, ...change }), 201);
+    const ask = async (change: object = {}) => batchOf(await post(path, { ...body, ...change }), 201);
     return { merchantId, caller, body, get, post, ask };
   }
 
-  function parsed(answer: Answer, status: number): giftcardBatches.Batch {
-    assert.equal(answer.status, status, answer.text);
-    return giftcardBatches.batch.parse(answer.json);
-  }
+  const batchOf = (answer: Answer, status: number): giftcardBatches.Batch =>
+    parsed(answer, status, giftcardBatches.batch);
 
   /** Works all jobs off that there are. */
   async function work(): Promise<void> {
@@ -66,7 +65,7 @@ describe('bulk issues over HTTP', () => {
     const { merchantId, body, post, get } = tenant();
     const key = randomUUID();
     const first = await post(path, body, key);
-    const created = parsed(first, 201);
+    const created = batchOf(first, 201);
     assert.deepEqual(
       [created.status, created.count, created.issued, created.pin, created.activate, created.file, created.expires_on],
       ['queued', 3, 0, false, false, 'pending', null],
@@ -75,7 +74,7 @@ describe('bulk issues over HTTP', () => {
     const again = await post(path, body, key);
     assert.deepEqual([again.status, again.text, again.headers.get('idempotent-replayed')], [201, first.text, 'true']);
     assertProblem(await post(path, { ...body, count: 4 }, key), 422, 'idempotency_key_reused');
-    const done = parsed(await get(`${path}/${created.id}`), 200);
+    const done = batchOf(await get(`${path}/${created.id}`), 200);
     assert.deepEqual([done.status, done.issued, done.failed, done.file], ['done', 3, 0, 'ready']);
     const days = (Date.parse(done.file_expires_at ?? '') - Date.parse(done.ended_at ?? '')) / 86_400_000;
     assert.ok(Math.abs(days - wire.batchFileDays) < 0.1);
@@ -104,10 +103,10 @@ describe('bulk issues over HTTP', () => {
     const [offered, another] = [randomUUID(), randomUUID()];
     stage.offers.set(offered, true).set(another, false);
     assertProblem(await post(path, { ...body, catalog_item_id: another }), 409, 'giftcard_not_offered');
-    assert.equal(parsed(await post(path, { ...body, catalog_item_id: offered }), 201).catalog_item_id, offered);
+    assert.equal(batchOf(await post(path, { ...body, catalog_item_id: offered }), 201).catalog_item_id, offered);
     assertProblem(await server.client.post(path, body, { caller: operator }), 403, 'forbidden');
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
-    assert.equal(parsed(await post(path, { ...body, expires_on: tomorrow }), 201).expires_on, tomorrow);
+    assert.equal(batchOf(await post(path, { ...body, expires_on: tomorrow }), 201).expires_on, tomorrow);
     await work();
   });
 
@@ -133,14 +132,10 @@ describe('bulk issues over HTTP', () => {
     const { ask, get } = tenant();
     const ids: string[] = [];
     for (let index = 0; index < 5; index++) ids.unshift((await ask({ count: 1 })).id);
-    const seen: string[] = [];
-    let cursor: string | null = '';
-    while (cursor !== null) {
-      const answer: Answer = await get(`${path}?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`);
-      const page: giftcardBatches.BatchPage = giftcardBatches.batchPage.parse(answer.json);
-      seen.push(...page.data.map(({ id }) => id));
-      cursor = page.next_cursor;
-    }
+    const pages = await allPages(async (cursor) =>
+      parsed(await get(`${path}?limit=2${cursor}`), 200, giftcardBatches.batchPage),
+    );
+    const seen = pages.flatMap(({ data }) => data.map(({ id }) => id));
     assert.deepEqual([...seen].sort(), [...ids].sort());
     assert.deepEqual(seen, [...seen].sort().reverse());
     assertProblem(await get(`${path}?cursor=x`), 400, 'invalid_cursor');
@@ -183,7 +178,7 @@ describe('bulk issues over HTTP', () => {
     assert.equal(errors?.[0]?.pointer, '/lines');
     assert.equal((await get(file)).text, whole.text, 'nothing is deleted by a wrong number');
     const key = randomUUID();
-    const confirmed = parsed(await post(`${file}/confirm`, { lines: 250 }, key), 200);
+    const confirmed = batchOf(await post(`${file}/confirm`, { lines: 250 }, key), 200);
     assert.equal(confirmed.file, 'delivered');
     assert.equal((await post(`${file}/confirm`, { lines: 250 }, key)).headers.get('idempotent-replayed'), 'true');
     assertProblem(await post(`${file}/confirm`, { lines: 249 }, key), 422, 'idempotency_key_reused');
@@ -217,7 +212,7 @@ describe('bulk issues over HTTP', () => {
     const { merchantId, ask, get, post } = tenant();
     const { id } = await ask();
     const key = randomUUID();
-    const cancelled = parsed(await post(`${path}/${id}/cancel`, undefined, key), 200);
+    const cancelled = batchOf(await post(`${path}/${id}/cancel`, undefined, key), 200);
     assert.deepEqual([cancelled.status, cancelled.file, cancelled.issued], ['cancelled', 'none', 0]);
     assert.equal((await post(`${path}/${id}/cancel`, undefined, key)).headers.get('idempotent-replayed'), 'true');
     assertProblem(await post(`${path}/${id}/cancel`, undefined), 409, 'giftcard_batch_ended');
@@ -244,7 +239,7 @@ describe('bulk issues over HTTP', () => {
       [old.id],
     );
     for (const { id } of [...expired, { id: fresh.id as never }]) await store.expire(id);
-    assert.equal(parsed(await get(`${path}/${old.id}`), 200).file, 'expired');
+    assert.equal(batchOf(await get(`${path}/${old.id}`), 200).file, 'expired');
     assertProblem(await get(`${path}/${old.id}/file`), 409, 'giftcard_codes_delivered');
     assert.equal(stage.cardsOf((await get(`${path}/${fresh.id}/file`)).text).length, 3);
   });

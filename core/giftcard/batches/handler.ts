@@ -16,6 +16,7 @@ import {
   limits as wire,
 } from '@local-plus/contracts';
 import { auditEntry } from '../../audit/index.ts';
+import { pageOf } from '../../platform/cursor/index.ts';
 import {
   type CoreAnswer,
   type CoreRequest,
@@ -124,11 +125,8 @@ async function list({ store }: HandlerPorts, request: CoreRequest<'giftcard_batc
   const before = cursor === undefined ? null : readCursor(cursor);
   if (cursor !== undefined && before === null) throw new ProblemError('invalid_cursor');
   const rows = await store.batches(merchantId, before, limit + 1);
-  const shown = rows.slice(0, limit);
-  const page: giftcardBatches.BatchPage = {
-    data: shown.map(batchJson),
-    next_cursor: rows.length > limit ? (shown.at(-1)?.id ?? null) : null,
-  };
+  const found = pageOf(rows, limit, ({ id }) => id);
+  const page: giftcardBatches.BatchPage = { data: found.rows.map(batchJson), next_cursor: found.nextCursor };
   return { status: 200, body: JSON.stringify(page) };
 }
 

@@ -16,8 +16,6 @@ import type { CardIssuer, CatalogItems, Programs } from './ports.ts';
 import { BatchStore } from './store.ts';
 import { BatchWorker } from './worker.ts';
 
-export type { CardIssuer, CardTerms, CardToIssue, CatalogItems, Programs } from './ports.ts';
-
 export interface BatchesOptions {
   readonly database: Pick<Database, 'read' | 'write'>;
   readonly programs: Programs;

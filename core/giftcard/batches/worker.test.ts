@@ -99,7 +99,7 @@ describe('a bulk issue at work', () => {
   }
 
   async function eventsOf(id: GiftcardBatchId): Promise<unknown[]> {
-    const rows = await database.sql`select payload from outbox where aggregate_id = ${id}`;
+    const rows = await database.sql`select payload from outbox where aggregate_id = ${id} order by place`;
     return rows.map(({ payload }) => payload['data'] ?? payload);
   }
 

@@ -17,11 +17,12 @@ import { type Clock, type Log, Sweep, SweepCounters, type Timer, type Visit } fr
 import { type GiftcardBatchId, type ProblemCode, problemTable } from '@local-plus/contracts';
 import { ProblemError } from '../../platform/http/index.ts';
 import { DatabaseUnavailable } from '../../platform/postgres/index.ts';
+import type { CardOfBatch } from '../cards/index.ts';
 import type { CodeBook, DrawnCode } from '../codes/index.ts';
 import { cardIdOf, type JobEvent } from './domain.ts';
 import { JweRecipient } from './jwe.ts';
 import type { BatchLimits } from './limits.ts';
-import type { CardIssuer, CardTerms, CardToIssue } from './ports.ts';
+import type { CardIssuer, JobTerms } from './ports.ts';
 import type { BatchRow, BatchStore, Lease } from './store.ts';
 import { endedEvent } from './wire.ts';
 
@@ -168,7 +169,7 @@ export class BatchWorker {
   }
 
   /** The cards of a chunk that was drawn before, by whomever. */
-  async #left(row: BatchRow, place: number): Promise<readonly CardToIssue[]> {
+  async #left(row: BatchRow, place: number): Promise<readonly CardOfBatch[]> {
     const ids = cardIds(row, place, row.drawn - place);
     const lastFours = await this.#ports.codes.lastFours(ids);
     return ids.map((cardId) => {
@@ -179,7 +180,7 @@ export class BatchWorker {
   }
 
   /** Which cards of a chunk are refused, by their place in it, and why; the others are there. */
-  async #refusals(terms: CardTerms, cards: readonly CardToIssue[]): Promise<ReadonlyMap<number, ProblemCode>> {
+  async #refusals(terms: JobTerms, cards: readonly CardOfBatch[]): Promise<ReadonlyMap<number, ProblemCode>> {
     const refusals = new Map<number, ProblemCode>();
     if ((await this.#refusal(terms, cards)) === null) return refusals;
     for (const [index, card] of cards.entries()) {
@@ -190,7 +191,7 @@ export class BatchWorker {
   }
 
   /** null: they are there. Throws what may be tried again, and what is a bug. */
-  async #refusal(terms: CardTerms, cards: readonly CardToIssue[]): Promise<ProblemCode | null> {
+  async #refusal(terms: JobTerms, cards: readonly CardOfBatch[]): Promise<ProblemCode | null> {
     try {
       await this.#ports.cards.issueMany(terms, cards);
       return null;
@@ -220,7 +221,7 @@ function cardIds({ id, created_at }: BatchRow, place: number, count: number) {
   return Array.from({ length: count }, (_, index) => cardIdOf(id, created_at.getTime(), place + index));
 }
 
-function termsOf(row: BatchRow): CardTerms {
+function termsOf(row: BatchRow): JobTerms {
   return {
     batchId: row.id,
     merchantId: row.merchant_id,

@@ -10,7 +10,6 @@ import {
   problemSchema,
   refusals,
 } from '@local-plus/contracts';
-import postgres from 'postgres';
 import { type Answer, TestStack } from '../../test/stack.ts';
 import { Shop, type Sql } from './test/shop.ts';
 
@@ -83,15 +82,11 @@ describe('the table of activities', () => {
   let shop: Shop;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
-    sql = postgres(stack.postgres.url, { max: 2 });
+    const { client } = await stack.serve();
+    sql = stack.sql(2);
     shop = await Shop.open(client, sql);
   });
-  after(async () => {
-    await sql.end();
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   for (const [kind, driver] of Object.entries(drivers) as [keyof typeof drivers, Driver][]) {
     for (const state of giftcardStates) {

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { giftcards, type ProblemCode, wallets } from '@local-plus/contracts';
-import postgres from 'postgres';
 import { type Answer, assertProblem, operator, type SignedClient, TestStack } from '../../test/stack.ts';
 import { parsed, Tenant } from '../../test/tenant.ts';
+import { anotherMillisecond } from '../../test/time.ts';
 import { Shop, type Sql } from './test/shop.ts';
 
 const why = { reason: 'why' };
@@ -17,15 +17,11 @@ describe('gift cards', () => {
   let shop: Shop;
 
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
-    sql = postgres(stack.postgres.url, { max: 2, onnotice: () => undefined });
+    ({ client } = await stack.serve());
+    sql = stack.sql(2);
     shop = await Shop.open(client, sql);
   });
-  after(async () => {
-    await sql.end();
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   const issue = (body: object, key?: string): Promise<Answer> =>
     shop.tenant.post('/v1/giftcards', { program_id: shop.tenant.programId, ...body }, key);
@@ -212,7 +208,9 @@ describe('gift cards', () => {
   describe('are linked', () => {
     it('to one customer at a time, who sees them', async () => {
       const [one, other] = [uuid(), uuid()];
-      const ids = [await shop.card(1, { customer_id: one }), await shop.card(2)];
+      const ids = [await shop.card(1, { customer_id: one })];
+      await anotherMillisecond();
+      ids.push(await shop.card(2));
       const key = uuid();
       const linked = await shop.ask(ids[1] ?? '', 'link', { customer_id: one }, key);
       assert.equal(parsed(linked, 201, giftcards.activity).customer_id, one);

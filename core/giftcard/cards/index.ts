@@ -8,6 +8,7 @@
 import type { AccountState, Command } from '@local-plus/actors';
 import {
   type AccountId,
+  type CatalogItemId,
   type GiftcardId,
   type GiftcardState,
   giftcardAccount,
@@ -25,6 +26,7 @@ import { type IssueMany, issueMany } from './bulk.ts';
 import { type CardRow, checkNoticeDays, stateOf } from './domain.ts';
 import { historyHandlers } from './history-handler.ts';
 import { issueHandlers } from './issue-handler.ts';
+import { type OfferedCard, offers } from './issuing.ts';
 import { lifecycleHandlers } from './lifecycle-handler.ts';
 import { cardLimits } from './limits.ts';
 import { admitted, movementHandlers } from './movements-handler.ts';
@@ -73,6 +75,8 @@ export interface CardsModule extends CardSweeps {
   ): Promise<Admission | null>;
   /** null: this merchant has no such card. */
   read(cardId: GiftcardId, merchantId: MerchantId): Promise<CardFacts | null>;
+  /** Whether such a card of the item can be issued now. null: there is no such item, or it is another merchant's. */
+  offers(itemId: CatalogItemId, card: OfferedCard): Promise<boolean | null>;
   /**
    * Issues, and activates where the batch says so, each card once, however often and by whomever this is asked: of those that
    * are there already, what is missing is done. Resolves when all of them are durable.
@@ -137,6 +141,7 @@ export function createCardsModule(options: CardOptions): CardsModule {
       const state: AccountState = await ledger.read(giftcardAccount(cardId));
       return { state: stateOf(card, state, nowMs()), unit: card.unit, available: state.balance - state.held };
     },
+    offers: (itemId, card) => offers(ports, itemId, card),
     issueMany: (batch, cards) => issueMany(ports, batch, cards),
   };
 }

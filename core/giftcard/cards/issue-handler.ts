@@ -62,15 +62,8 @@ async function issue(ports: HandlerPorts, request: CoreRequest<'giftcards.issue'
   ]);
   return once(ports, request, key, async (program) => {
     const item = catalog_item_id === null ? null : await offeredItem(ports, program, catalog_item_id, amount);
-    const lifetime = await lifetimeOf(ports, program.merchantId, expires_on, item?.validityMonths ?? null);
     return {
-      ...newCard(ports, program, {
-        id: uuidV7<GiftcardId>(ports.nowMs()),
-        amount,
-        customerId: customer_id,
-        hasPin: pin,
-        lifetime,
-      }),
+      ...(await askedCard(ports, program, request.body, item?.validityMonths ?? null)),
       catalog_item_id: item?.itemId ?? null,
       activity: { activity: 'issue', activates: activate, isOpen: activate || item !== null },
     };
@@ -80,20 +73,24 @@ async function issue(ports: HandlerPorts, request: CoreRequest<'giftcards.issue'
 async function importCard(ports: HandlerPorts, request: CoreRequest<'giftcards.import'>): Promise<CoreAnswer> {
   const { program_id, amount, external_id, customer_id = null, expires_on = null, pin } = request.body;
   const key = creationKey(request, ['import', program_id, amount, external_id, customer_id, expires_on, pin]);
-  return once(ports, request, key, async (program) => {
-    const lifetime = await lifetimeOf(ports, program.merchantId, expires_on, null);
-    return {
-      ...newCard(ports, program, {
-        id: uuidV7<GiftcardId>(ports.nowMs()),
-        amount,
-        customerId: customer_id,
-        hasPin: pin,
-        lifetime,
-      }),
-      external_id,
-      activity: { activity: 'import', activates: true, isOpen: true },
-    };
-  });
+  return once(ports, request, key, async (program) => ({
+    ...(await askedCard(ports, program, request.body, null)),
+    external_id,
+    activity: { activity: 'import', activates: true, isOpen: true },
+  }));
+}
+
+/** With what a request says of it, whichever it is. */
+async function askedCard(
+  ports: HandlerPorts,
+  program: ProgramTerms,
+  body: CardRequest['body'],
+  validityMonths: number | null,
+) {
+  const { amount, customer_id = null, expires_on = null, pin } = body;
+  const lifetime = await lifetimeOf(ports, program.merchantId, expires_on, validityMonths);
+  const id = uuidV7<GiftcardId>(ports.nowMs());
+  return newCard(ports, program, { id, amount, customerId: customer_id, hasPin: pin, lifetime });
 }
 
 type Made = Omit<ReturnType<typeof newCard>, 'activity'> & {

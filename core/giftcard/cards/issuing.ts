@@ -14,22 +14,41 @@ export interface Lifetime {
   readonly at: Date;
 }
 
+/** A card as it would be issued. */
+export interface OfferedCard {
+  readonly merchantId: MerchantId;
+  readonly amount: number;
+  readonly unit: string;
+}
+
 type Ports = Pick<HandlerPorts, 'catalog' | 'timeZone' | 'nowMs' | 'noticeDays'>;
 
 /** Throws `not_found` for an item that the merchant cannot sell, `giftcard_not_offered` for one that offers no such card. */
 export async function offeredItem(
-  { catalog }: Ports,
+  ports: Ports,
   { merchantId, unit }: ProgramTerms,
   id: string,
   amount: number,
 ): Promise<ItemFacts> {
   const itemId = parseId<CatalogItemId>(id);
-  const item = itemId === null ? null : await catalog.find(itemId);
-  if (item === null || (item.merchantId !== null && item.merchantId !== merchantId))
-    throw new ProblemError('not_found');
+  const item = itemId === null ? null : await itemOf(ports, itemId, merchantId);
+  if (item === null) throw new ProblemError('not_found');
   const detail = whyNotOffered(item, unit, amount);
   if (detail !== null) throw new ProblemError('giftcard_not_offered', { detail });
   return item;
+}
+
+/** See `CardsModule.offers`. */
+export async function offers(ports: Ports, itemId: CatalogItemId, card: OfferedCard): Promise<boolean | null> {
+  const item = await itemOf(ports, itemId, card.merchantId);
+  return item === null ? null : whyNotOffered(item, card.unit, card.amount) === null;
+}
+
+/** null: there is no such item, or it is another merchant's. */
+async function itemOf({ catalog }: Ports, itemId: CatalogItemId, merchantId: MerchantId): Promise<ItemFacts | null> {
+  const item = await catalog.find(itemId);
+  const isTheirs = item !== null && (item.merchantId === null || item.merchantId === merchantId);
+  return isTheirs ? item : null;
 }
 
 function whyNotOffered(item: ItemFacts, unit: string, amount: number): string | null {

@@ -2,10 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { giftcards, movements, type ProblemCode, problemSchema, wallets } from '@local-plus/contracts';
-import postgres from 'postgres';
-import { createDatabase } from '../../platform/postgres/index.ts';
 import { auditLedger } from '../../proof/index.ts';
-import { type Answer, assertProblem, quiet, type SignedClient, TestStack } from '../../test/stack.ts';
+import { type Answer, assertProblem, patiently, type SignedClient, TestStack } from '../../test/stack.ts';
 import { parsed } from '../../test/tenant.ts';
 import { Shop, type Sql } from './test/shop.ts';
 
@@ -19,15 +17,11 @@ describe('gift cards', () => {
   let shop: Shop;
 
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
-    sql = postgres(stack.postgres.url, { max: 2, onnotice: () => undefined });
+    ({ client } = await stack.serve());
+    sql = stack.sql(2);
     shop = await Shop.open(client, sql);
   });
-  after(async () => {
-    await sql.end();
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   const refused = (answer: Answer, code: ProblemCode, status = 409) => assertProblem(answer, status, code);
 
@@ -149,10 +143,10 @@ describe('gift cards', () => {
   /** As a client that is told to come again does. */
   async function surely(cardId: string, route: string): Promise<Answer> {
     const key = uuid();
-    for (;;) {
-      const answer = await shop.ask(cardId, route, why, key);
-      if (answer.status !== 409 || problemSchema.parse(answer.json).code !== 'giftcard_busy') return answer;
-    }
+    return patiently(
+      () => shop.ask(cardId, route, why, key),
+      ({ status, json }) => status !== 409 || problemSchema.parse(json).code !== 'giftcard_busy',
+    );
   }
 
   describe('have a history', () => {
@@ -271,17 +265,7 @@ describe('gift cards', () => {
   });
 
   it('leave a ledger that adds up', async () => {
-    const database = createDatabase({
-      url: stack.postgres.url,
-      name: 'audit',
-      connectionsMax: 2,
-      connectMs: 2_000,
-      statementMs: 10_000,
-      statementGraceMs: 1_000,
-      log: quiet,
-    });
-    const audit = await auditLedger({ database });
-    await database.close(1_000);
+    const audit = await auditLedger({ database: stack.pool({ statementMs: 10_000 }) });
     assert.deepEqual([audit.first, audit.rows > 50], [null, true]);
   });
 });

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { giftcards, problemSchema } from '@local-plus/contracts';
-import postgres from 'postgres';
-import { type Answer, eventually, TestStack } from '../../test/stack.ts';
+import { type Answer, eventually, patiently, TestStack } from '../../test/stack.ts';
 import { inLanes, parsed } from '../../test/tenant.ts';
 import { Shop, type Sql } from './test/shop.ts';
 
@@ -15,23 +14,19 @@ describe('a thousand concurrent redemptions of one card', () => {
   let shop: Shop;
 
   before(async () => {
-    await stack.startPostgres();
-    const { client } = await stack.startCore();
-    sql = postgres(stack.postgres.url, { max: 2 });
+    const { client } = await stack.serve();
+    sql = stack.sql(2);
     shop = await Shop.open(client, sql);
   });
-  after(async () => {
-    await sql.end();
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   /** Until it has an outcome: too much may be waiting. */
-  async function redeem(cardId: string, amount: number): Promise<Answer> {
+  async function redeem(cardId: string, amount?: number): Promise<Answer> {
     const key = crypto.randomUUID();
-    for (;;) {
-      const answer = await shop.ask(cardId, 'redeem', { amount }, key);
-      if (answer.status !== 429 && answer.status !== 503) return answer;
-    }
+    return patiently(
+      () => shop.ask(cardId, 'redeem', { amount }, key),
+      ({ status }) => status !== 429 && status !== 503,
+    );
   }
 
   it('take what is there, to the last, and no more', async () => {
@@ -71,7 +66,7 @@ describe('a thousand concurrent redemptions of one card', () => {
         redeemed.push(giftcards.activity.parse(answer.json).id);
       }
     });
-    await eventually('some are redeemed', () => redeemed.length > REDEEMS);
+    await eventually('some are redeemed', () => redeemed.length > REDEEMS, 120_000);
     const block = parsed(await shop.ask(cardId, 'block', { reason: 'stolen' }), 201, giftcards.activity);
     isBlocked = true;
     await redeeming;
@@ -89,7 +84,7 @@ describe('a thousand concurrent redemptions of one card', () => {
     const cardId = await shop.card(777);
     const statuses: number[] = [];
     await inLanes(100, 100, async () => {
-      statuses.push((await shop.ask(cardId, 'redeem', {})).status);
+      statuses.push((await redeem(cardId)).status);
     });
     assert.deepEqual(
       [statuses.filter((status) => status === 201).length, statuses.filter((status) => status === 409).length],

@@ -2,19 +2,22 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
 import { catalog, generationHeader, generations, internalPaths, routes } from '@local-plus/contracts';
 import { idCursor } from '../../platform/cursor/index.ts';
 import {
   assertProblem,
   eventually,
+  meanwhile,
   merchantCaller,
   nobody,
   operator,
+  redisIs,
   type SignedClient,
   TestStack,
   theEdge,
 } from '../../test/stack.ts';
+import { allPages } from '../../test/tenant.ts';
+import { anotherMillisecond } from '../../test/time.ts';
 
 const page = routes['catalog.list'].answer;
 
@@ -24,18 +27,9 @@ describe('the catalog', () => {
   let elsewhere: SignedClient;
 
   before(async () => {
-    await stack.startPostgres();
-    await stack.startValkey();
-    ({ client } = await stack.startCore());
-    ({ client: elsewhere } = await stack.startCore({ WRITER_ID: '2' }));
-    for (const each of [client, elsewhere]) await eventually('redis is up', () => redisIs(each, 'up'));
+    [client, elsewhere] = await stack.serveTwo();
   });
   after(() => stack.stop());
-
-  async function redisIs(each: SignedClient, state: string): Promise<boolean> {
-    const { json } = await each.get('/readyz');
-    return (json as { parts: { redis: string } }).parts.redis === state;
-  }
 
   function publish(name: string, key: string = randomUUID()) {
     const body = { name, brand: 'Brand', currency: 'EUR', denominations: [1_000, 2_500] };
@@ -66,14 +60,8 @@ describe('the catalog', () => {
 
   it('turns pages without a gap or a repetition', async () => {
     for (let index = 0; index < 12; index++) await publish(`Item ${index}`);
-    const seen: string[] = [];
-    let cursor: string | null = '';
-    while (cursor !== null) {
-      const target: string = `/v1/catalog?limit=5${cursor === '' ? '' : `&cursor=${cursor}`}`;
-      const { data, next_cursor } = page.parse((await client.get(target)).json);
-      seen.push(...data.map(({ id }) => id));
-      cursor = next_cursor;
-    }
+    const pages = await allPages(async (cursor) => page.parse((await client.get(`/v1/catalog?limit=5${cursor}`)).json));
+    const seen = pages.flatMap(({ data }) => data.map(({ id }) => id));
     assert.equal(seen.length, 13);
     assert.deepEqual(seen, [...new Set(seen)].sort().reverse());
     for (const bad of ['x', 'AAAA', idCursor(randomUUID()).slice(1)]) {
@@ -109,12 +97,11 @@ describe('the catalog', () => {
     const publishing = (async () => {
       for (let index = 0; index < 20; index++) {
         published.push(catalog.catalogItem.parse((await publish(`Raced ${index}`)).json).id);
-        // Ids of one millisecond have no order.
-        await pause(2);
+        await anotherMillisecond();
       }
     })();
     const newestUnder = new Map<string, string>();
-    while (published.length < 20) {
+    await meanwhile(publishing, async () => {
       const known = published.at(-1);
       const answer = await elsewhere.get('/v1/catalog?limit=1', { caller: nobody });
       const [item] = page.parse(answer.json).data;
@@ -122,19 +109,18 @@ describe('the catalog', () => {
       const generation = answer.headers.get(generationHeader) ?? '';
       assert.ok(item.id >= (newestUnder.get(generation) ?? ''));
       newestUnder.set(generation, item.id);
-    }
-    await publishing;
+    });
   });
 
   it('goes on when Redis is killed, stays right, and comes back', async () => {
     await stack.valkey.kill();
     const item = catalog.catalogItem.parse((await publish('Without Redis')).json);
     for (const each of [client, elsewhere]) {
-      await eventually('Redis is missed', () => redisIs(each, 'down'));
+      await redisIs('down', each);
       await eventually('the list has the item', async () => (await newest(each)).data[0]?.id === item.id);
     }
     await stack.valkey.start();
-    for (const each of [client, elsewhere]) await eventually('Redis is back', () => redisIs(each, 'up'));
+    await redisIs('up', client, elsewhere);
     const later = catalog.catalogItem.parse((await publish('With Redis again')).json);
     for (const each of [client, elsewhere]) {
       await eventually('the list has the item', async () => (await newest(each)).data[0]?.id === later.id);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { announcedEvents, catalog, generationHeader, limits, merchants } from '@local-plus/contracts';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import {
   assertProblem,
   type Caller,
@@ -13,7 +13,8 @@ import {
   type SignedClient,
   TestStack,
 } from '../../test/stack.ts';
-import { parsed, Tenant } from '../../test/tenant.ts';
+import { allPages, parsed, Tenant } from '../../test/tenant.ts';
+import { anotherMillisecond } from '../../test/time.ts';
 import { type ItemChange, sellsAmount, statusAfter } from './domain.ts';
 
 const { managedItem, managedPage, catalogPage } = catalog;
@@ -34,16 +35,12 @@ describe('catalog items', () => {
   let owner: Caller;
 
   before(async () => {
-    await stack.startPostgres();
-    ({ client } = await stack.startCore());
-    sql = postgres(stack.postgres.url, { max: 1, onnotice: () => undefined });
+    ({ client } = await stack.serve());
+    sql = stack.sql();
     tenant = await Tenant.open(client);
     owner = withCatalog(tenant.caller);
   });
-  after(async () => {
-    await sql.end({ timeout: 1 });
-    await stack.stop();
-  });
+  after(() => stack.stop());
 
   const withCatalog = (caller: Caller): Caller => ({ ...caller, scopes: [...(caller.scopes ?? []), 'catalog:write'] });
   const post = (target: string, body: unknown, caller = owner, key: string = randomUUID()) =>
@@ -191,14 +188,12 @@ describe('catalog items', () => {
   it('are listed by status and kind, in pages', async () => {
     const shop = withCatalog((await Tenant.open(client)).caller);
     for (let index = 0; index < 5; index++) await drafted({}, shop);
+    await anotherMillisecond();
     const live = await published({ kind: 'reward' }, shop);
-    const seenIds: string[] = [];
-    let cursor = '';
-    do {
-      const page = parsed(await client.get(`${items}?limit=2${cursor}`, { caller: shop }), 200, managedPage);
-      seenIds.push(...page.data.map(({ id }) => id));
-      cursor = page.next_cursor === null ? '' : `&cursor=${page.next_cursor}`;
-    } while (cursor !== '');
+    const pages = await allPages(async (cursor) =>
+      parsed(await client.get(`${items}?limit=2${cursor}`, { caller: shop }), 200, managedPage),
+    );
+    const seenIds = pages.flatMap(({ data }) => data.map(({ id }) => id));
     assert.deepEqual([seenIds.length, seenIds[0]], [6, live.id]);
     for (const query of ['status=published', 'kind=reward', 'status=published&kind=reward']) {
       const page = parsed(await client.get(`${items}?${query}`, { caller: shop }), 200, managedPage);

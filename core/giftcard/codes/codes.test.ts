@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { type GiftcardId, giftcardCodes, type MerchantId } from '@local-plus/contracts';
-import { createLog, createMetrics } from '../../platform/telemetry/index.ts';
+import { DatabaseUnavailable } from '../../platform/postgres/index.ts';
+import { createMetrics } from '../../platform/telemetry/index.ts';
 import { startDatabase, type TestDatabase } from '../../test/database.ts';
 import { startServer, type TestServer } from '../../test/http.ts';
+import { recorded, withoutChance } from '../../test/log.ts';
 import { type Answer, assertProblem, type Caller, merchantCaller } from '../../test/stack.ts';
 import { createCodesModule } from './index.ts';
 import { codeLimits } from './limits.ts';
@@ -278,8 +280,7 @@ describe('the codes of gift cards', () => {
   });
 
   it('are refused clearly where there is no key for them, and the log says which are missing', async () => {
-    const lines: string[] = [];
-    const log = createLog('trace', { write: (line) => void lines.push(line) });
+    const { log, lines } = recorded();
     const options = { database: database.pool(), cards: { read: async () => null }, log };
     const without = createCodesModule({ ...options, keys: [], metrics: createMetrics() });
     const server = await startServer(without.handlers);
@@ -306,12 +307,14 @@ describe('the codes of gift cards', () => {
     assert.ok(pin);
     await lookUp(caller, { code, pin: other(pin) });
     await lookUp(caller, { code, pin });
+    const found = { type: 'found', cardId, lastFour: 'XXXX', hasPin: true, keyId: 'k1' } as const;
     const broken = new Error('the database is gone');
     stage.store.forgive = () => Promise.reject(broken);
-    await assert.rejects(
-      stage.book.welcome(merchantId, code, pin, { type: 'found', cardId, lastFour: 'XXXX', hasPin: true, keyId: 'k1' }),
-      broken,
-    );
+    await assert.rejects(stage.book.welcome(merchantId, code, pin, found), broken);
+    stage.store.forgive = () =>
+      Promise.reject(new DatabaseUnavailable('away', { cause: broken, connectionLost: true }));
+    await stage.book.welcome(merchantId, code, pin, found);
+    assert.match(lines.join(''), /could not be noted/, 'there is a log to look into');
     const [row] = await database.sql`select encode(code_hash, 'hex') as code, encode(pin_hash, 'hex') as pin,
       giftcard_codes::text as text from giftcard_codes where card_id = ${cardId}`;
     const canonical = giftcardCodes.readCode(code) ?? '';
@@ -319,7 +322,8 @@ describe('the codes of gift cards', () => {
       assert.ok(!lines.join('').includes(secret));
       assert.ok(!String(row?.['text']).includes(secret));
     }
-    for (const secret of [pin, row?.['code'], row?.['pin']]) assert.ok(!lines.join('').includes(String(secret)));
+    for (const hashed of [row?.['code'], row?.['pin']]) assert.ok(!lines.join('').includes(String(hashed)));
+    assert.ok(!withoutChance(lines).includes(pin));
   });
 });
 

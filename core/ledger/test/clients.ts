@@ -3,6 +3,7 @@
  * what the tests that hurt Postgres, or the wire to it, have in common.
  */
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type AccountRequest, type Clock, type Outcome, type Runtime, runtimeLimits } from '@local-plus/actors';
 import { type AccountId, type IdempotencyKey, type ProgramId, type RequestId, uuidV7 } from '@local-plus/contracts';
 import type postgres from 'postgres';
@@ -53,7 +54,7 @@ export async function client(
         break;
       }
       assert.ok(outcome.type === 'unavailable' || outcome.type === 'expired', `unexpected ${outcome.type}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause(20);
     }
   }
   return answered;

@@ -8,10 +8,10 @@ import {
   type DueAccount,
   MemoryLedger,
   type Outcome,
-  type Timer,
 } from '@local-plus/actors';
 import { facts, newAccountId } from '@local-plus/actors/conformance';
 import { type AccountId, type ProgramId, uuidV7 } from '@local-plus/contracts';
+import { HandTimer } from '../../test/hand-timer.ts';
 import { runtimeOn } from '../../test/runtime.ts';
 import { DueSweep, type DueSweepLimits, dueSweepLimits } from '../sweep.ts';
 
@@ -33,18 +33,8 @@ export class Rig {
   onFind: (() => Promise<readonly DueAccount[]>) | null = null;
   onRead: ((accountId: AccountId) => AccountState | null) | null = null;
   onSubmit: (request: AccountRequest) => Promise<Outcome>;
-  #timers: { atMs: number; run: () => void }[] = [];
   readonly clock: Clock = { nowMs: () => this.nowMs, monotonicMs: () => this.monotonicMs };
-  readonly timer: Timer = {
-    after: (delayMs, run) => {
-      const timer = { atMs: this.monotonicMs + delayMs, run };
-      this.#timers.push(timer);
-      return () => {
-        this.#timers = this.#timers.filter((other) => other !== timer);
-      };
-    },
-    soon: (run) => setImmediate(run),
-  };
+  readonly timer = new HandTimer(() => this.monotonicMs);
   readonly log = {
     info: (event: string) => void this.logged.push(event),
     warn: (event: string) => void this.logged.push(event),
@@ -88,10 +78,7 @@ export class Rig {
     this.nowMs += ms;
     this.monotonicMs += ms;
     for (let round = 0; round < 50; round++) {
-      const due = this.#timers.filter((timer) => timer.atMs <= this.monotonicMs);
-      if (due.length === 0) break;
-      this.#timers = this.#timers.filter((timer) => timer.atMs > this.monotonicMs);
-      for (const timer of due) timer.run();
+      if (!this.timer.runDue()) break;
       await this.settle();
     }
   }

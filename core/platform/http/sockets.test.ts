@@ -81,7 +81,7 @@ describe('connections', () => {
     for (const part of ['POST ', head().slice(0, 60), head(), head() + body.slice(0, 4)]) {
       const connection = await open();
       connection.send(part);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause(20);
       connection.socket.destroy();
     }
     const ended = await open();

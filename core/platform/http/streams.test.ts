@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { limits as wire } from '@local-plus/contracts';
 import { limits } from '../../limits.ts';
 import { RawConnection, startServer, type TestServer } from '../../test/http.ts';
@@ -113,11 +114,12 @@ describe('streamed answers', () => {
     connection.socket.pause();
     connection.send(`${bytes(Buffer.from('1'), 'content-length: 1\r\n')}1`);
     await eventually('it is asked', () => source.asked > 0);
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const asked = source.asked;
-    assert.ok(asked < count / 2, `${asked} pieces for a client that reads nothing`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    assert.equal(source.asked, asked, 'nothing more is made');
+    await eventually('nothing more is made', async () => {
+      const asked = source.asked;
+      await pause(200);
+      return source.asked === asked;
+    });
+    assert.ok(source.asked < count / 2, `${source.asked} pieces for a client that reads nothing`);
     connection.socket.resume();
     await eventually('all is there', () => connection.received.length > count * piece.length);
     assert.equal(source.stops, 0);
@@ -135,7 +137,7 @@ describe('streamed answers', () => {
     connection.socket.resetAndDestroy();
     await eventually('it is stopped', () => source.stops === 1);
     const asked = source.asked;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await pause(50);
     assert.equal(source.asked, asked);
     assert.equal(await core.metric('http_requests_in_flight'), 1);
     gate.resolve();

@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { Registry } from 'prom-client';
+import { quiet } from '../../test/log.ts';
 import { collectProducerMetrics } from './metrics.ts';
 import { createProducer, type EventProducer, type ProducerOptions, PublishFailure } from './producer.ts';
 import { createThreadedProducer } from './threaded-producer.ts';
 
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const topics = [{ topic: 't', messages: [{ key: 'k', value: 'v' }] }];
 
 function optionsTo(port: number): ProducerOptions {

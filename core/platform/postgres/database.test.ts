@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { eventually, quiet, TestStack } from '../../test/stack.ts';
+import { quiet } from '../../test/log.ts';
+import { eventually, TestStack } from '../../test/stack.ts';
 import { createDatabase, type Database, DatabaseUnavailable, UniqueViolation } from './index.ts';
 
 /** A wire to Postgres that can be cut without a word. */
@@ -49,7 +50,7 @@ describe('the pool', () => {
   const open: Database[] = [];
 
   function pool(url: string = stack.postgres.url, change: { statementMs?: number } = {}): Database {
-    const bounds = { connectionsMax: 2, connectMs: 1_000, statementMs: 300, statementGraceMs: 200, ...change };
+    const bounds = { connectionsMax: 2, connectMs: 2_000, statementMs: 1_000, statementGraceMs: 1_000, ...change };
     const database = createDatabase({ url, name: 'test', log: quiet, ...bounds });
     open.push(database);
     return database;

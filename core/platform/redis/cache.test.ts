@@ -1,7 +1,9 @@
 /** The cache's rules C1 – C4 on a link that the test plays: what is evicted never comes back. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createLog, createMetrics } from '../telemetry/index.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { quiet } from '../../test/log.ts';
+import { createMetrics } from '../telemetry/index.ts';
 import { type RedisLink, TwoLevelCache } from './index.ts';
 import type { RedisListener } from './link.ts';
 
@@ -71,7 +73,7 @@ class Process {
         parse: (json) => json as Value,
       },
       redis.link(),
-      createLog('silent'),
+      quiet,
       createMetrics(),
     );
   }
@@ -129,7 +131,7 @@ describe('the cache', () => {
     const start = performance.now();
     while ((await alone.cache.get('a'))?.text !== 'newer') {
       assert.ok(performance.now() - start < 5_000);
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await pause(2);
     }
     redis.keys.set('test:thing:a:v1', '{"text":"from elsewhere"}');
     redis.become(true);

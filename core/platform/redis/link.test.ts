@@ -1,7 +1,8 @@
 /** The link on a real Valkey that is killed, stopped in its tracks, and started again: nobody waits, nothing is lost. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { eventually, quiet, TestStack } from '../../test/stack.ts';
+import { quiet } from '../../test/log.ts';
+import { eventually, TestStack } from '../../test/stack.ts';
 import { createMetrics } from '../telemetry/index.ts';
 import { connectRedis, type RedisLink } from './index.ts';
 

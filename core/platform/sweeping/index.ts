@@ -2,7 +2,15 @@
  * Sweeps of what modules left on its way through the ledger. They decide nothing: each visit does what the request itself would do
  * again. How they pace themselves, and what bounds them: `Sweep` of actors.
  */
-import { type Clock, type Log, Sweep, SweepCounters, type SweepLimits, type Timer, type Visit } from '@local-plus/actors';
+import {
+  type Clock,
+  type Log,
+  Sweep,
+  SweepCounters,
+  type SweepLimits,
+  type Timer,
+  type Visit,
+} from '@local-plus/actors';
 import { ProblemError } from '../http/index.ts';
 import { DatabaseUnavailable } from '../postgres/index.ts';
 

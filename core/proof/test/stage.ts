@@ -4,13 +4,11 @@ import type { Command, LedgerStore, Original, Part, Posted, Runtime } from '@loc
 import { type AccountId, type IdempotencyKey, type ProgramId, type RequestId, uuidV7 } from '@local-plus/contracts';
 import { sha256Hex128 } from '../../platform/digest/index.ts';
 import { createDatabase, type Database } from '../../platform/postgres/index.ts';
-import { createLog, type Log } from '../../platform/telemetry/index.ts';
 import { systemClock, systemTimer } from '../../platform/time/index.ts';
+import { quiet } from '../../test/log.ts';
 import { runtimeOn } from '../../test/runtime.ts';
 import { DayCloser } from '../close.ts';
 import { auditConnection, closingLimits } from '../limits.ts';
-
-export const quiet: Log = createLog('silent');
 
 /** What a command is, but for the program, which is the stage's. */
 type Asked = Command extends infer One ? (One extends Command ? Omit<One, 'programId'> : never) : never;

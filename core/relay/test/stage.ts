@@ -2,7 +2,7 @@
  * A ledger, a Kafka and a clock for the relay, in memory, driven by one seed: everything that waits takes a random
  * time, everything that can fail does so at random, and a run is repeated by its seed.
  */
-import type { CommittedBatch, Log, PostedRow, Timer } from '@local-plus/actors';
+import type { CommittedBatch, PostedRow } from '@local-plus/actors';
 import {
   type AccountId,
   type IdempotencyKey,
@@ -14,6 +14,7 @@ import {
   type WalletBalanceUpdatedEvent,
 } from '@local-plus/contracts';
 import { type EventProducer, PublishFailure, type TopicMessages } from '../../platform/kafka/index.ts';
+import { HandTimer } from '../../test/hand-timer.ts';
 import type { Barrier } from '../barriers.ts';
 import type { Announcement } from '../domain.ts';
 import { type RelayStore, TailFailure } from '../store.ts';
@@ -30,8 +31,6 @@ export function seededRandom(seed: number): Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
-
-export const quiet: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 const programId = uuidV7<ProgramId>(1_700_000_000_000);
 
@@ -70,7 +69,7 @@ export function postedRow(accountId: AccountId, version: number, reference: stri
 /** Virtual time: moves by one step per turn of the event loop. */
 export class StageClock {
   #nowMs = 0;
-  readonly #due: { readonly atMs: number; readonly run: () => void }[] = [];
+  readonly timer = new HandTimer(() => this.#nowMs);
 
   nowMs(): number {
     return this.#nowMs;
@@ -80,18 +79,6 @@ export class StageClock {
     return this.#nowMs;
   }
 
-  readonly timer: Timer = {
-    after: (delayMs, run) => {
-      const entry = { atMs: this.#nowMs + delayMs, run };
-      this.#due.push(entry);
-      return () => {
-        const index = this.#due.indexOf(entry);
-        if (index >= 0) this.#due.splice(index, 1);
-      };
-    },
-    soon: (run) => setImmediate(run),
-  };
-
   sleep(delayMs: number): Promise<void> {
     return new Promise((resolve) => this.timer.after(delayMs, resolve));
   }
@@ -99,12 +86,7 @@ export class StageClock {
   async step(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     this.#nowMs += 1;
-    for (const entry of this.#due.filter(({ atMs }) => atMs <= this.#nowMs)) {
-      const index = this.#due.indexOf(entry);
-      if (index < 0) continue;
-      this.#due.splice(index, 1);
-      entry.run();
-    }
+    this.timer.runDue();
   }
 }
 

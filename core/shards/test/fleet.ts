@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { shards, wallets } from '@local-plus/contracts';
 import { freePorts } from '@local-plus/deploy';
@@ -156,7 +157,7 @@ export class Fleet {
       if (answer?.status === 201 || answer?.status === 409) return answer;
       assert.ok(answer === null || answer.status === 503 || answer.status === 429, answer?.text);
       trouble(answer === null ? 'no answer' : String(answer.status));
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await pause(PAUSE_MS);
     }
     return assert.fail(`it never became known what became of ${key}`);
   }

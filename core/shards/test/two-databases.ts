@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type AccountId, shards, wallets } from '@local-plus/contracts';
 import { freePorts, type PostgresServer, startPostgres } from '@local-plus/deploy';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { migrationsFolder } from '../../config.ts';
-import { createDatabase, migrate } from '../../platform/postgres/index.ts';
+import { type Database, migrate } from '../../platform/postgres/index.ts';
 import { type Audit, auditLedger, openAuditDatabase } from '../../proof/index.ts';
-import { quiet, TestStack } from '../../test/stack.ts';
+import { Connections } from '../../test/connections.ts';
+import { quiet } from '../../test/log.ts';
+import { TestStack } from '../../test/stack.ts';
 import type { Tenant } from '../../test/tenant.ts';
 import { placeShards } from '../index.ts';
 
@@ -21,6 +23,7 @@ export class TwoDatabases {
   readonly stack = new TestStack();
   readonly #dir = mkdtempSync(path.join(tmpdir(), 'local-plus-two-'));
   #second: PostgresServer | null = null;
+  #connections: ReadonlyMap<DatabaseId, Connections> = new Map();
   #sql: ReadonlyMap<DatabaseId, postgres.Sql> = new Map();
 
   async start(): Promise<void> {
@@ -28,11 +31,11 @@ export class TwoDatabases {
     const [port = 0] = await freePorts(1);
     this.#second = await startPostgres({ dataDir: path.join(this.#dir, 'postgres'), port });
     await migrate({ url: this.second.url, folder: migrationsFolder, connectMs: CONNECT_MS });
-    const connect = (url: string) => postgres(url, { max: 2, onnotice: () => undefined });
-    this.#sql = new Map([
-      [1, connect(this.first.url)],
-      [2, connect(this.second.url)],
+    this.#connections = new Map([
+      [1, new Connections(this.first.url)],
+      [2, new Connections(this.second.url)],
     ]);
+    this.#sql = new Map([...this.#connections].map(([id, connections]) => [id, connections.sql(2)]));
   }
 
   place(): Promise<void> {
@@ -66,9 +69,10 @@ export class TwoDatabases {
     return sql;
   }
 
-  pool(databaseId: DatabaseId) {
-    const bounds = { connectionsMax: 2, connectMs: 2_000, statementMs: 5_000, statementGraceMs: 1_000 };
-    return createDatabase({ ...bounds, url: this.urls.get(databaseId) as string, name: 'test', log: quiet });
+  pool(databaseId: DatabaseId): Database {
+    const connections = this.#connections.get(databaseId);
+    assert.ok(connections);
+    return connections.pool();
   }
 
   /** A wallet that lives in this database. */
@@ -104,7 +108,7 @@ export class TwoDatabases {
 
   async stop(): Promise<void> {
     await this.stack.stop();
-    await Promise.all([...this.#sql.values()].map((sql) => sql.end({ timeout: 1 })));
+    await Promise.all([...this.#connections.values()].map((connections) => connections.close()));
     await this.#second?.stop();
     rmSync(this.#dir, { recursive: true, force: true });
   }

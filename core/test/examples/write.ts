@@ -10,8 +10,7 @@ import { scenes } from './scenes/index.ts';
 
 const stack = new TestStack();
 try {
-  await stack.startPostgres();
-  const { client } = await stack.startCore();
+  const { client } = await stack.serve();
   let examples: Examples = {};
   const faults: string[] = [];
   for (const [id, scene] of Object.entries(scenes) as [RouteId, Scene][]) {

@@ -8,12 +8,13 @@ import { type GiftcardId, giftcardBatches, type MerchantId, type ProgramId, uuid
 import type postgres from 'postgres';
 import { decryptLine } from '../../../../deploy/tools/jwe.ts';
 import { type Database, DatabaseUnavailable } from '../../../platform/postgres/index.ts';
-import { createLog, type Log } from '../../../platform/telemetry/index.ts';
+import type { Log } from '../../../platform/telemetry/index.ts';
 import { systemClock, systemTimer } from '../../../platform/time/index.ts';
+import { quiet } from '../../../test/log.ts';
 import { CodesStage, newKey } from '../../codes/test/stage.ts';
 import { batchHandlers } from '../handler.ts';
 import { type BatchLimits, batchLimits } from '../limits.ts';
-import type { CardIssuer, CardTerms, CardToIssue } from '../ports.ts';
+import type { CardIssuer } from '../ports.ts';
 import { BatchStore } from '../store.ts';
 import { BatchWorker } from '../worker.ts';
 
@@ -37,7 +38,7 @@ export function issuerOn(database: Connection): CardIssuer {
   const statement = `insert into test_cards select (c->>'cardId')::uuid, $2::uuid, $3::uuid, c->>'lastFour', $4::bigint
     from json_array_elements($1::text::json) as c on conflict do nothing`;
   return {
-    async issueMany({ batchId, merchantId, amount }: CardTerms, cards: readonly CardToIssue[]) {
+    async issueMany({ batchId, merchantId, amount }, cards) {
       await database.write(statement, [JSON.stringify(cards), batchId, merchantId, amount]);
     },
   };
@@ -132,7 +133,7 @@ export class BatchesStage {
       cards: issuer ?? issuerOn(database),
       clock: systemClock,
       timer: systemTimer,
-      log: log ?? createLog('silent'),
+      log: log ?? quiet,
       limits: { ...testLimits, ...limits },
     });
   }

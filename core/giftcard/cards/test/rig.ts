@@ -21,7 +21,7 @@ import type { CoreAnswer, CoreRequest, Handler } from '../../../platform/http/in
 import { type Database, DatabaseUnavailable } from '../../../platform/postgres/index.ts';
 import { createMetrics, type Metrics } from '../../../platform/telemetry/index.ts';
 import { startDatabase, type TestDatabase } from '../../../test/database.ts';
-import { quiet } from '../../../test/stack.ts';
+import { quiet } from '../../../test/log.ts';
 import type { ItemFacts, Take } from '../../catalog/index.ts';
 import { createCodesModule } from '../../codes/index.ts';
 import { type CardsModule, createCardsModule } from '../index.ts';

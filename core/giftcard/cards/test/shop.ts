@@ -4,7 +4,7 @@ import { type GiftcardState, giftcards, movements } from '@local-plus/contracts'
 import type { z } from 'zod';
 import type { TestDatabase } from '../../../test/database.ts';
 import type { Answer, SignedClient } from '../../../test/stack.ts';
-import { parsed, Tenant } from '../../../test/tenant.ts';
+import { allPages, parsed, Tenant } from '../../../test/tenant.ts';
 
 export type Sql = TestDatabase['sql'];
 type Card = z.output<typeof giftcards.giftcard>;
@@ -59,19 +59,11 @@ export class Shop {
 
   /** All that was done with it, newest first, by pages of so many. */
   async activities(cardId: string, limit = 100): Promise<z.output<typeof giftcards.activity>[]> {
-    const all: z.output<typeof giftcards.activity>[] = [];
-    let cursor: string | null = null;
-    do {
-      const query: string = cursor === null ? '' : `&cursor=${cursor}`;
-      const page: z.output<typeof giftcards.activityPage> = await this.tenant.read(
-        `/v1/giftcards/${cardId}/activities?limit=${limit}${query}`,
-        giftcards.activityPage,
-      );
-      assert.ok(page.data.length <= limit);
-      all.push(...page.data);
-      cursor = page.next_cursor;
-    } while (cursor !== null);
-    return all;
+    const pages = await allPages((cursor) =>
+      this.tenant.read(`/v1/giftcards/${cardId}/activities?limit=${limit}${cursor}`, giftcards.activityPage),
+    );
+    for (const { data } of pages) assert.ok(data.length <= limit);
+    return pages.flatMap(({ data }) => data);
   }
 
   /** As if its last day had been over for a while. */

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type GiftcardId, type MerchantId, parseSigningKeys, type SigningKey, uuidV7 } from '@local-plus/contracts';
 import type { Database } from '../../../platform/postgres/index.ts';
-import { createLog } from '../../../platform/telemetry/index.ts';
+import { quiet, recorded } from '../../../test/log.ts';
 import { Book } from '../book.ts';
 import { type FailureLimits, Failures } from '../failures.ts';
 import { codeHandlers, type LookUpEnd } from '../handler.ts';
@@ -58,8 +58,7 @@ export class CodesStage {
         return database.write(statement, parameters);
       },
     };
-    const log =
-      lines === undefined ? createLog('silent') : createLog('trace', { write: (line) => void lines.push(line) });
+    const log = lines === undefined ? quiet : recorded(lines).log;
     this.pepper = new Pepper(keys ?? [newKey('k1')]);
     this.store = new CodeStore(counted);
     this.book = new Book({ store: this.store, pepper: this.pepper, slowHash: this.slowHash, log });

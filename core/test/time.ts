@@ -1,0 +1,19 @@
+/** For tests on the real clock: what they must not run into. */
+import { setTimeout as pause } from 'node:timers/promises';
+
+const DAY_MS = 86_400_000;
+/** Longer than any test takes that compares with the day that it is, on a busy machine. */
+const TEST_MS = 30_000;
+
+/** Such a test must not run over the end of its day (UTC): waits for the next one, {@link TEST_MS} at most. For `beforeEach`. */
+export async function wellWithinDay(): Promise<void> {
+  const leftMs = DAY_MS - (Date.now() % DAY_MS);
+  if (leftMs < TEST_MS) await pause(leftMs + 100);
+}
+
+/** Ids and moments of one millisecond have no order: what is made from here on comes after all that there is. */
+export async function anotherMillisecond(): Promise<void> {
+  const ms = Date.now();
+  do await pause(1);
+  while (Date.now() === ms);
+}
