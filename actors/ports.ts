@@ -88,11 +88,18 @@ export interface Batch {
   readonly batch: number;
   readonly posted: readonly PostedRow[];
   readonly refused: readonly RefusedRow[];
+  /** Keys of its rows that were not looked up: the batch is refused if any of them was used. */
+  readonly newKeys: readonly Key[];
+}
+
+export interface Key {
+  readonly accountId: AccountId;
+  readonly idempotencyKey: IdempotencyKey;
 }
 
 /** What a look-up asks: keys that may have been used, accounts that are not in memory. */
 export interface LookUps {
-  readonly keys: readonly { readonly accountId: AccountId; readonly idempotencyKey: IdempotencyKey }[];
+  readonly keys: readonly Key[];
   readonly accounts: readonly AccountId[];
 }
 
@@ -123,7 +130,8 @@ export interface LedgerStore {
    * One durable, atomic write: advances the writer from `batch − 1` to `batch` under its epoch, and inserts.
    *
    * Resolves to whether it was applied: if not, the writer was superseded, or this batch is committed already;
-   * `position` tells which. Failures: `refused` (nothing was written and the same batch will never be), `unknown`
+   * `position` tells which. Failures: `refused` (nothing was written and the same batch will never be; a new key that was
+   * used is looked for only where the writer stands at `batch − 1`, so that no batch meets its own keys), `unknown`
    * (written or not).
    */
   commit(batch: Batch): Promise<boolean>;

@@ -210,6 +210,45 @@ export function ledgerStoreConformance(name: string, open: () => Promise<StoreFi
       assert.equal(await store.commit(batchOf(second, { posted: [posted(bystander, 1)] })), true);
     });
 
+    it('refuses a batch with a new key that was used, by a transaction or a refusal; the writer can go on', async () => {
+      const writer = await claimed();
+      const [accountId, other] = [newAccountId(), newAccountId()];
+      const [moved, denied] = [posted(accountId, 1), refused(accountId, 'denied')];
+      const first = batchOf(next(writer), { posted: [moved], refused: [denied], newKeys: [moved.facts, denied.facts] });
+      assert.equal(await store.commit(first), true);
+      assert.equal(await store.commit(first), false, 'sent again, it is not in its own way');
+      const second = { writerId, epoch: writer.epoch, batch: writer.batch + 2 };
+      const fresh = posted(other, 1);
+      const again = [
+        {
+          posted: [fresh, posted(accountId, 2, { idempotencyKey: denied.facts.idempotencyKey })],
+          newKeys: [denied.facts],
+        },
+        {
+          posted: [fresh],
+          refused: [refused(accountId, moved.facts.idempotencyKey)],
+          newKeys: [fresh.facts, moved.facts],
+        },
+      ];
+      for (const rows of again) {
+        await assert.rejects(
+          store.commit(batchOf(second, rows)),
+          (cause) => cause instanceof StoreFailure && cause.outcome === 'refused',
+        );
+        assert.deepEqual((await store.lookUp({ keys: [fresh.facts], accounts: [other] })).keys, [null]);
+        assert.deepEqual(await store.position(writerId), { epoch: writer.epoch, batch: writer.batch + 1 });
+      }
+      // The same key of another account is another one.
+      const elsewhere = posted(other, 1, { idempotencyKey: moved.facts.idempotencyKey });
+      assert.equal(await store.commit(batchOf(second, { posted: [elsewhere], newKeys: [elsewhere.facts] })), true);
+      const stale = { ...second, epoch: writer.epoch - 1, batch: second.batch + 1 };
+      assert.equal(
+        await store.commit(batchOf(stale, { posted: [], newKeys: [moved.facts] })),
+        false,
+        'not ours any more',
+      );
+    });
+
     it('carries a full batch of 1,000 and as many look-ups', async () => {
       const writer = await claimed();
       const accounts = Array.from({ length: 1_000 }, newAccountId);

@@ -68,6 +68,8 @@ export class Pending implements KeyAsker {
   isKeyTaken = false;
   /** Keys that are not looked up yet. */
   #keysToLearn: number;
+  /** Its key is taken for new without a look-up: the batch that it gets into has to see to it (W3). */
+  isOptimistic = false;
   /** In the open or the flying batch: past being expired. */
   decided = false;
   /** Later commands with the same key, who get this one's outcome. */
@@ -111,6 +113,22 @@ export class Pending implements KeyAsker {
   learn(found: StoredOutcome | null): void {
     this.found = found;
     this.#keysToLearn--;
+  }
+
+  /** It can be decided without a look-up of its key: it has no other, and its account is in memory. */
+  get canBeOptimistic(): boolean {
+    return this.also.length === 0 && this.actor.committed !== null;
+  }
+
+  beOptimistic(): void {
+    this.isOptimistic = true;
+    this.#keysToLearn--;
+  }
+
+  /** Its key has to be looked up after all. */
+  beSober(): void {
+    this.isOptimistic = false;
+    this.#keysToLearn++;
   }
 
   learnOfPart(found: StoredOutcome | null): void {

@@ -6,7 +6,8 @@
  * W1 A statement is sent when none is in the air, with whatever is there: no linger, bounded size. A second one follows
  *    it on the same connection as soon as it is worth a statement of its own, so that the store need not wait for us.
  * W2 Batch n + 1 is applied only on top of batch n: the fence compares, the connection keeps the order.
- * W3 A command is decided only after its key was looked up, in a state that holds every batch before its own.
+ * W3 A command is decided only after its key was looked up, in a state that holds every batch before its own. Or, where
+ *    nothing is in the air and few wait, for an optimistic batch: one that the store refuses if a key was used.
  * W4 What a batch made true leaves the lane only after its commit and its predecessor's (I4); replies are taken in order.
  * W5 After an unknown outcome nothing is decided: what is in the air is sent again, in order, until it is known to be
  *    committed, or the writer to be superseded. Time decides nothing here; it only paces the attempts.
@@ -64,6 +65,8 @@ export class LaneCounters {
   refusals = 0;
   unknownOutcomes = 0;
   refusedStatements = 0;
+  optimisticBatches = 0;
+  optimisticRefused = 0;
   /** Called with every batch's size and time. */
   observe: ((commands: number, statementMs: number) => void) | null = null;
 }
@@ -85,6 +88,8 @@ export class Lane implements CommitStage {
   #batch = 0;
   /** Commands per batch for now: halved by a refused statement, doubled by a committed one (W6). */
   #commandsMaxNow: number;
+  /** Keys to be looked up before the next optimistic batch. */
+  #soberKeys = 0;
 
   constructor(ports: LanePorts) {
     this.#ports = ports;
@@ -152,6 +157,7 @@ export class Lane implements CommitStage {
 
   /** A new request in its actor's mailbox: its keys are looked up. */
   lookUp(pending: Pending): void {
+    if (this.#soberKeys > 0) this.#soberKeys--;
     this.#lookUps.addKey(pending);
     for (const part of pending.also) this.#lookUps.addKey(part);
     this.#schedule();
@@ -182,14 +188,27 @@ export class Lane implements CommitStage {
     );
   }
 
-  /** Lets the requests of one moment share a look-up. */
+  /** Lets the requests of one moment share a look-up, or go without. */
   #schedule(): void {
     if (this.#flushSoon || this.#state !== 'running') return;
     this.#flushSoon = true;
     this.#ports.timer.soon(() => {
       this.#flushSoon = false;
+      const isHopeful = this.#hope();
       this.#lookUps.flush();
+      if (isHopeful) this.#flush();
     });
+  }
+
+  /** W3: nobody waits for a look-up whom an optimistic batch can take at once. True: there is one to be sent. */
+  #hope(): boolean {
+    if (this.#state !== 'running' || this.#flights.length > 0 || this.#soberKeys > 0) return false;
+    const pendings = this.#lookUps.takeOptimistic(this.#ports.limits.optimisticKeysMax);
+    for (const pending of pendings) {
+      pending.beOptimistic();
+      this.#assembler.wake(pending.actor);
+    }
+    return pendings.length > 0;
   }
 
   /** W1: sends one batch, if there is anything worth it. */
@@ -218,7 +237,8 @@ export class Lane implements CommitStage {
   #batchOf(rows: Rows): Batch {
     const { writerId } = this.#ports;
     const batch = this.#batch + this.#flights.length + 1;
-    return { writerId, epoch: this.#epoch, batch, posted: rows.posted, refused: rows.refused };
+    const { posted, refused, newKeys } = rows;
+    return { writerId, epoch: this.#epoch, batch, posted, refused, newKeys };
   }
 
   #replied(flight: Flight, reply: boolean | Error): void {
@@ -256,6 +276,7 @@ export class Lane implements CommitStage {
     this.#commandsMaxNow = Math.min(this.#commandsMaxNow * 2, this.#ports.limits.batchCommandsMax);
     this.counters.batches++;
     this.counters.commands += rows.pendings.length;
+    if (batch.newKeys.length > 0) this.counters.optimisticBatches++;
     for (const [place, actor] of rows.postedActors.entries()) {
       actor.committed = rows.postedStates[place] as AccountState;
       actor.committedHash = (rows.posted[place] as PostedRow).hash;
@@ -284,14 +305,29 @@ export class Lane implements CommitStage {
     const flights = this.#flights.splice(0);
     const pendings = flights.flatMap(({ rows }) => rows.pendings);
     const size = flights[0]?.rows.pendings.length ?? 0;
-    this.#shrink(size, cause);
+    const wasOptimistic = this.#sober(pendings);
+    if (!wasOptimistic) this.#shrink(size, cause);
     this.#assembler.putBack(pendings);
+    if (wasOptimistic) return this.#lookUps.flush();
     const [culprit] = pendings;
     if (culprit === undefined || size > 1) return;
     const { requestId } = culprit.request.facts;
     this.#ports.log.error('a command was refused by the store', { requestId, cause: String(cause) });
     culprit.actor.shift();
     this.#ports.settle(culprit, { type: 'failed' });
+  }
+
+  /** W3: most likely a key was used; whatever else it is comes out once they are looked up. True: some were not. */
+  #sober(pendings: readonly Pending[]): boolean {
+    const optimists = pendings.filter(({ isOptimistic }) => isOptimistic);
+    if (optimists.length === 0) return false;
+    this.counters.optimisticRefused++;
+    this.#soberKeys = this.#ports.limits.optimismAfterKeys;
+    for (const pending of optimists) {
+      pending.beSober();
+      this.#lookUps.addKey(pending);
+    }
+    return true;
   }
 
   #shrink(size: number, cause: StoreFailure): void {

@@ -18,7 +18,7 @@ import {
   type LookUps as Questions,
   StoreFailure,
 } from '../ports.ts';
-import type { Actor, KeyAsker } from './actor.ts';
+import type { Actor, KeyAsker, Pending } from './actor.ts';
 import type { LookUpStage } from './admission.ts';
 import type { RuntimeLimits } from './limits.ts';
 import { Pace } from './pace.ts';
@@ -43,6 +43,8 @@ interface Flight {
   readonly loads: readonly Actor[];
   readonly sentMs: number;
 }
+
+const nobody: readonly Pending[] = [];
 
 export class LookUps implements LookUpStage {
   readonly #ports: LookUpPorts;
@@ -81,6 +83,19 @@ export class LookUps implements LookUpStage {
 
   addKey(asker: KeyAsker): void {
     this.#keys.push(asker);
+  }
+
+  /** Takes those out again that can do without an answer; none where more than `keysMax` wait. */
+  takeOptimistic(keysMax: number): readonly Pending[] {
+    if (this.#keys.length === 0 || this.#keys.length > keysMax) return nobody;
+    const taken: Pending[] = [];
+    this.#keys = this.#keys.filter((asker) => {
+      const { pending } = asker;
+      if (pending === null || !pending.canBeOptimistic) return true;
+      taken.push(pending);
+      return false;
+    });
+    return taken;
   }
 
   addLoad(actor: Actor): void {

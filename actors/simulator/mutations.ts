@@ -104,8 +104,26 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'forgets to write refusals down',
     file: lane,
-    find: 'refused: rows.refused };',
-    replace: 'refused: [] };',
+    find: 'posted, refused, newKeys };',
+    replace: 'posted, refused: [], newKeys };',
+  },
+  {
+    name: 'W3: does not tell the store which keys have to be new',
+    file: lane,
+    find: 'posted, refused, newKeys };',
+    replace: 'posted, refused, newKeys: [] };',
+  },
+  {
+    name: 'W3: does not look the keys of a refused optimistic batch up',
+    file: lane,
+    find: 'this.#lookUps.addKey(pending);\n    }\n    return true;',
+    replace: 'pending.learn(null);\n    }\n    return true;',
+  },
+  {
+    name: 'W3: takes a command for the culprit whose key was not looked up',
+    file: lane,
+    find: 'if (wasOptimistic) return this.#lookUps.flush();',
+    replace: 'if (wasOptimistic) this.#lookUps.flush();',
   },
   {
     name: 'keeps what was decided on top of a failed batch',

@@ -91,6 +91,10 @@ export const PAUSE_GAPS = 20;
 const HAUNTED = 0.25;
 const haunting: Partial<Faults> = { ghost: 0.2, poison: 0.2, oversize: 0 };
 
+/** The share of histories of one account that comes far enough to be restored from a checkpoint, with what it holds. */
+const LONG = 0.1;
+const ageing: Partial<Faults> = { poison: 0, oversize: 0, hurry: 0, restart: 2, kill: 2 };
+
 const rateMax: Faults = {
   'request lost': 0.04,
   'reply lost': 0.06,
@@ -117,14 +121,15 @@ const rateMax: Faults = {
 export function planOf(seed: number, changes: PlanChanges = {}): Plan {
   const random = new Random(seed, 0);
   const isHaunted = random.chance(HAUNTED);
-  const faults = { ...faultsOf(random), ...(isHaunted && haunting) };
-  const accounts = random.pick([1, 1, 2, 3, 4, 6]);
+  const isLong = random.chance(LONG);
+  const faults = { ...faultsOf(random), ...(isHaunted && haunting), ...(isLong && ageing) };
+  const accounts = isLong ? 1 : random.pick([1, 1, 2, 3, 4, 6]);
   const plan: Plan = {
     seed,
     operations: OPERATIONS_DEFAULT,
     accounts,
     faults,
-    kinds: kindsOf(random),
+    kinds: isLong ? ['earn', 'earn', 'hold', ...kindsOf(random)] : kindsOf(random),
     gapMsMax: random.pick([1, 3, 6, 15]),
     pauses: random.pick([0, 0.05, 0.15]),
     latencyMsMax: random.pick([1, 2, 5, 15]),
@@ -169,6 +174,8 @@ function limitsOf(random: Random): RuntimeLimits {
     flightsMax: random.pick([1, 2, 2, 2]),
     overlapCommandsMin: random.pick([1, 1, 2]),
     lookUpsMax: random.pick([2, 5, 50]),
+    optimisticKeysMax: random.pick([0, 1, 4, 32]),
+    optimismAfterKeys: random.pick([0, 0, 3, 20]),
     mailboxMax: Math.min(pendingMax, random.pick([5, 100, 100, 100])),
     pendingMax,
     // As few as the relations allow: reads of accounts that nobody moves push the others out all the time.

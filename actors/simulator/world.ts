@@ -10,6 +10,8 @@ export const situations = [
   'ghost applied',
   'two batches in the air',
   'batch refused',
+  'optimistic batch committed',
+  'optimistic batch refused',
   'batch refused with a successor in the air',
   'epoch raised',
   'found applied when sent again',

@@ -10,6 +10,7 @@ import {
   type Batch,
   type DueAccount,
   type Findings,
+  type Key,
   type LedgerStore,
   type LookUps,
   type PostedRow,
@@ -147,15 +148,19 @@ export class MemoryLedger {
         throw new StoreFailure('refused', 'the amount is out of range');
       }
     }
-    for (const { facts } of batch.posted) this.#checkFacts(facts, newKeys);
-    for (const { facts } of batch.refused) this.#checkFacts(facts, newKeys);
+    for (const { facts } of batch.posted) this.#checkFacts(facts, 'posted', newKeys);
+    for (const { facts } of batch.refused) this.#checkFacts(facts, 'refused', newKeys);
+    for (const key of batch.newKeys) {
+      if (this.#outcome(key) !== null) throw new StoreFailure('refused', 'a new key was used');
+    }
   }
 
-  #checkFacts(facts: RequestFacts, newKeys: Map<AccountId, Set<IdempotencyKey>>): void {
+  /** A key is unique among the transactions, and among the refusals: each has a table of its own. */
+  #checkFacts(facts: RequestFacts, type: StoredOutcome['type'], newKeys: Map<AccountId, Set<IdempotencyKey>>): void {
     const { accountId, idempotencyKey, reference } = facts;
     if (reference?.includes('\0')) throw new StoreFailure('refused', 'NUL in a text');
     const own = newKeys.get(accountId) ?? new Set();
-    if (own.has(idempotencyKey) || this.#accounts.get(accountId)?.outcomes.has(idempotencyKey)) {
+    if (own.has(idempotencyKey) || this.#outcome(facts)?.type === type) {
       throw new StoreFailure('refused', 'the key is taken');
     }
     newKeys.set(accountId, own.add(idempotencyKey));
@@ -163,9 +168,13 @@ export class MemoryLedger {
 
   lookUp(lookUps: LookUps): Findings {
     return {
-      keys: lookUps.keys.map((key) => this.#accounts.get(key.accountId)?.outcomes.get(key.idempotencyKey) ?? null),
+      keys: lookUps.keys.map((key) => this.#outcome(key)),
       accounts: lookUps.accounts.map((accountId) => this.#record(accountId)),
     };
+  }
+
+  #outcome({ accountId, idempotencyKey }: Key): StoredOutcome | null {
+    return this.#accounts.get(accountId)?.outcomes.get(idempotencyKey) ?? null;
   }
 
   #record(accountId: AccountId): AccountRecord | null {

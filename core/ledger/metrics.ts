@@ -45,6 +45,16 @@ export function registerLedgerMetrics(registry: Registry, runtime: Runtime, swee
     ],
     ['ledger_unknown_outcomes_total', 'Statements without a reply.', () => runtime.status.counters.unknownOutcomes],
     ['ledger_refused_statements_total', 'Statements refused whole.', () => runtime.status.counters.refusedStatements],
+    [
+      'ledger_optimistic_batches_total',
+      'Committed batches with keys that were not looked up.',
+      () => runtime.status.counters.optimisticBatches,
+    ],
+    [
+      'ledger_optimistic_refused_total',
+      'Batches that were refused with keys that were not looked up: most likely one was used.',
+      () => runtime.status.counters.optimisticRefused,
+    ],
     ['ledger_writer_epoch', 'The epoch under which this process writes.', () => runtime.status.epoch],
     ['ledger_writer_batch', 'The last committed batch.', () => runtime.status.batch],
     ['ledger_due_postings_total', 'Releases and expiries that time made due.', () => sweep.counters.postings],

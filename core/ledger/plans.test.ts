@@ -9,9 +9,11 @@ import { dueStatement } from './dues.ts';
 import { closeTransfersStatement, openTransfersStatement } from './open-transfers.ts';
 import {
   commitDeparturesStatement,
+  commitOptimisticStatement,
   commitParameters,
   commitStatement,
   departureParameters,
+  keyParameters,
   lookUpParameters,
   lookUpStatement,
 } from './statements.ts';
@@ -63,6 +65,7 @@ describe('the plans of the ledger', () => {
     await session.unsafe(`prepare look_up as ${lookUpStatement}`);
     await session.unsafe(`prepare write_batch as ${commitStatement}`);
     await session.unsafe(`prepare write_departures as ${commitDeparturesStatement}`);
+    await session.unsafe(`prepare write_optimistic as ${commitOptimisticStatement}`);
   });
   after(async () => {
     await session.end();
@@ -133,17 +136,31 @@ describe('the plans of the ledger', () => {
     const departure = posted(tailed, 41, {}, { kind: 'transfer_out', detail });
     const without = batchOf({ writerId: 1, epoch: 1, batch: 1 }, { posted: [posted(tailed, 41)] });
     const batch = { ...without, posted: [departure] };
-    assert.equal(departureParameters(without), null);
     const plain = await planOf('write_batch', commitParameters(without), false);
     const more = await planOf(
       'write_departures',
-      [...commitParameters(batch), ...(departureParameters(batch) ?? [])],
+      [...commitParameters(batch), ...departureParameters(batch.posted)],
       false,
     );
     const tables = (nodes: readonly PlanNode[]) =>
       nodes.filter((node) => node['Node Type'] === 'ModifyTable').map((node) => node['Relation Name']);
     assert.deepEqual(tables(more), [...tables(plain), 'open_transfers']);
     assert.ok(!more.some((node) => node['Node Type'] === 'Seq Scan'));
+  });
+
+  it('an optimistic batch costs two probes a key, and one of its writer', async () => {
+    const batch = batchOf({ writerId: 1, epoch: 1, batch: 1 }, { posted: [posted(tailed, 41)] });
+    const keys = [1, 2, 3].map((n) => ({ accountId: tailed, idempotencyKey: `new-${n}` as IdempotencyKey }));
+    const parameters = [...commitParameters(batch), ...departureParameters([]), ...keyParameters(keys)];
+    const nodes = await planOf('write_optimistic', parameters, false);
+    assert.ok(!nodes.some((node) => node['Node Type'] === 'Seq Scan'));
+    const indexes = nodes.flatMap((node) => node['Index Name'] ?? []).sort();
+    assert.deepEqual(indexes, [
+      'refusals_pkey',
+      'transactions_account_id_idempotency_key_key',
+      'writers_pkey',
+      'writers_pkey',
+    ]);
   });
 
   it('open transfers are found by their time and their place, and closed by their place', async () => {

@@ -7,7 +7,7 @@
  * driver's general encoder. `unnest` fills the shorter of its arrays with nulls, so a column that says nothing in a whole
  * batch is sent as an empty array.
  */
-import { type Batch, detailText, isDeparture, type LookUps, type PostedRow, type RefusedRow } from '@local-plus/actors';
+import { type Batch, detailText, type Key, type LookUps, type PostedRow, type RefusedRow } from '@local-plus/actors';
 import type { AccountId, ProgramId } from '@local-plus/contracts';
 
 /**
@@ -53,11 +53,14 @@ from unnest($1::uuid[]) with ordinality as q(account_id, n),
  * Everything hangs on the fence: without its row, nothing is inserted. `seq` is put together here: writer (10 bits),
  * batch (43), place (10).
  */
-const writes = `
-with fence as (
-  update writers set batch = batch + 1 where id = $1::smallint and epoch = $2::bigint and batch = $3::bigint - 1
+const fenceRow = 'id = $1::smallint and epoch = $2::bigint and batch = $3::bigint - 1';
+
+const fence = (condition = ''): string => `fence as (
+  update writers set batch = batch + 1 where ${fenceRow}${condition}
   returning (id::bigint << 53) | (batch << 10) as seq_base
-), posted as (
+)`;
+
+const inserts = `posted as (
   insert into transactions (account_id, version, seq, amount, balance_delta, balance_after, held_after, occurred_at,
     contra_account_id, program_id, correlation_id, kind, request_hash, idempotency_key, reference, metadata, traceparent,
     reversal_of, base_version, detail, hash)
@@ -93,18 +96,31 @@ with fence as (
   on conflict (account_id) do update set due_at = excluded.due_at, program_id = excluded.program_id
 )`;
 
-const written = 'select seq_base from fence';
-
-export const commitStatement = `${writes}
-${written}`;
-
-/** With departures of transfers across lanes: a text of its own, so that batches without any pay nothing for them. */
-export const commitDeparturesStatement = `${writes}, opened as (
+const departures = `opened as (
   insert into open_transfers (account_id, version)
   select r.account_id, r.version
   from fence as f, unnest($43::uuid[], $44::bigint[]) as r(account_id, version)
-)
-${written}`;
+)`;
+
+export const commitStatement = `with ${fence()}, ${inserts}
+select false as used from fence`;
+
+/** With departures of transfers across lanes: a text of its own, so that batches without any pay nothing for them. */
+export const commitDeparturesStatement = `with ${fence()}, ${inserts}, ${departures}
+select false as used from fence`;
+
+/**
+ * With keys that have to be new, and departures. What was used is said only where the fence would have let the batch pass:
+ * one that was applied before would find its own keys. Fence and keys are seen at one moment, so no key comes in between.
+ */
+export const commitOptimisticStatement = `with used as (
+  select from unnest($45::uuid[], $46::text[]) as q(account_id, key)
+  where exists (select from writers where ${fenceRow})
+    and (exists (select from transactions where account_id = q.account_id and idempotency_key = q.key)
+      or exists (select from refusals where account_id = q.account_id and idempotency_key = q.key))
+  limit 1
+), ${fence(' and not exists (select from used)')}, ${inserts}, ${departures}
+select false as used from fence union all select true from used`;
 
 export const claimStatement = `
 insert into writers (id, epoch, batch) values ($1::smallint, 1, 0)
@@ -129,19 +145,17 @@ export function commitParameters(batch: Batch): string[] {
   ];
 }
 
-/** The columns of the open transfers that a batch begins; null: it begins none. */
-export function departureParameters({ posted }: Batch): string[] | null {
-  const departures = posted.filter(isDeparture);
-  if (departures.length === 0) return null;
+/** The columns of the open transfers that a batch begins. */
+export function departureParameters(departures: readonly PostedRow[]): string[] {
   return [array(departures, (row) => row.facts.accountId), array(departures, (row) => row.posting.version)];
 }
 
+export function keyParameters(keys: readonly Key[]): string[] {
+  return [array(keys, (key) => key.accountId), array(keys, (key) => quoted(key.idempotencyKey))];
+}
+
 export function lookUpParameters(lookUps: LookUps): string[] {
-  return [
-    array(lookUps.accounts, (accountId) => accountId),
-    array(lookUps.keys, (key) => key.accountId),
-    array(lookUps.keys, (key) => quoted(key.idempotencyKey)),
-  ];
+  return [array(lookUps.accounts, (accountId) => accountId), ...keyParameters(lookUps.keys)];
 }
 
 function postedColumns(rows: readonly PostedRow[]): string[] {

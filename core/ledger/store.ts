@@ -11,6 +11,7 @@
 import {
   type Batch,
   type Findings,
+  isDeparture,
   type LedgerStore,
   type LookUps,
   type StoreConnection,
@@ -23,9 +24,11 @@ import { type FoundRow, findingsFrom } from './found.ts';
 import {
   claimStatement,
   commitDeparturesStatement,
+  commitOptimisticStatement,
   commitParameters,
   commitStatement,
   departureParameters,
+  keyParameters,
   lookUpParameters,
   lookUpStatement,
   positionStatement,
@@ -92,10 +95,19 @@ export class PostgresLedgerStore implements LedgerStore {
   }
 
   async commit(batch: Batch): Promise<boolean> {
-    const departures = departureParameters(batch);
-    const statement = departures === null ? commitStatement : commitDeparturesStatement;
-    const rows = await this.#run('writes', statement, [...commitParameters(batch), ...(departures ?? [])]);
-    return rows.length === 1;
+    const departures = batch.posted.filter(isDeparture);
+    const parameters = commitParameters(batch);
+    let statement = commitStatement;
+    if (batch.newKeys.length > 0) {
+      statement = commitOptimisticStatement;
+      parameters.push(...departureParameters(departures), ...keyParameters(batch.newKeys));
+    } else if (departures.length > 0) {
+      statement = commitDeparturesStatement;
+      parameters.push(...departureParameters(departures));
+    }
+    const [row] = await this.#run<{ used: boolean }>('writes', statement, parameters);
+    if (row?.used) throw new StoreFailure('refused', 'a new key was used');
+    return row !== undefined;
   }
 
   async lookUp(lookUps: LookUps): Promise<Findings> {

@@ -25,11 +25,13 @@ import { createProducer } from '../platform/kafka/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { type ReceivedRecord, readTopic, startBroker, type TestBroker } from '../test/kafka.ts';
+import { quiet } from '../test/log.ts';
+import { eventually } from '../test/stack.ts';
 import { createRelay, type RelayService } from './index.ts';
 import { relayLimits } from './limits.ts';
 import { Relay } from './relay.ts';
 import { PostgresRelayStore } from './store.ts';
-import { postedRow, quiet } from './test/stage.ts';
+import { postedRow } from './test/stage.ts';
 
 const WAIT_MS_MAX = 120_000;
 
@@ -43,13 +45,7 @@ after(async () => {
   await database.close();
 });
 
-async function until(holds: () => boolean, what: string): Promise<void> {
-  const deadlineMs = performance.now() + WAIT_MS_MAX;
-  while (!holds()) {
-    assert.ok(performance.now() < deadlineMs, `never: ${what}`);
-    await delay(10);
-  }
-}
+const until = (holds: () => boolean, what: string): Promise<void> => eventually(what, holds, WAIT_MS_MAX);
 
 /** Commits as the ledger does: its store, its statement, one batch after the other. */
 class Writer {
@@ -75,7 +71,7 @@ class Writer {
     const posted = Array.from({ length: rows }, () => this.#row());
     const { writerId } = this;
     this.#batch++;
-    const batch = { writerId, epoch: this.#epoch, batch: this.#batch, posted, refused: [] };
+    const batch = { writerId, epoch: this.#epoch, batch: this.#batch, posted, refused: [], newKeys: [] };
     const applied = await this.#store.commit(batch);
     assert.ok(applied);
     return { writerId, batch: this.#batch, posted };
