@@ -16,9 +16,11 @@ export {
 } from './local/edge.ts';
 export { AbsentError, StartError } from './local/errors.ts';
 export { allTopics, type KafkaOptions, type KafkaServer, kafkaServer, startKafka } from './local/kafka.ts';
+export { kafkaRuntime } from './local/kafka-runtime.ts';
 export { defaultCacheDir, repositoryDir } from './local/places.ts';
 export { freePorts } from './local/ports.ts';
 export { type PostgresOptions, type PostgresServer, postgresServer, startPostgres } from './local/postgres.ts';
+export { endOrphansIn } from './local/processes.ts';
 export type { Server, ServerOptions } from './local/server.ts';
 export { type Supervision, supervise } from './local/supervisor.ts';
 export { startValkey, type ValkeyOptions, valkeyServer } from './local/valkey.ts';

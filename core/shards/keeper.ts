@@ -202,6 +202,7 @@ export class Keeper {
       address: address(),
       relays,
       draining: this.isDraining,
+      epoch: heldEpoch,
     });
     this.#judge(beat, heldEpoch);
     if (this.#state === 'over') return;

@@ -7,7 +7,7 @@
  *   ended by any other attempt at the same version.
  * - T3 whoever hands over has to hold the writer's epoch; whoever takes over raises it, from the one that it saw.
  */
-import { audited } from '../audit/index.ts';
+import { audited, recordEntry } from '../audit/index.ts';
 import type { Database } from '../platform/postgres/index.ts';
 
 /** Told when something moved; without content. */
@@ -55,6 +55,8 @@ export interface Membership {
   readonly address: string;
   readonly relays: boolean;
   readonly draining: boolean;
+  /** The writer's, as the process holds it. Who holds another has been taken over from, and may not know it yet: it drains. */
+  readonly epoch?: number;
 }
 
 export interface Beat {
@@ -73,7 +75,8 @@ export interface VersionedShard {
 const beatStatement = `
 with beat as (
   insert into members (writer_id, incarnation, address, relays, draining)
-  values ($1::smallint, $2::bigint, $3::text, $4::boolean, $5::boolean)
+  values ($1::smallint, $2::bigint, $3::text, $4::boolean,
+    $5::boolean or coalesce((select epoch from writers where id = $1::smallint) <> $6::bigint, false))
   on conflict (writer_id) do update set incarnation = excluded.incarnation, address = excluded.address,
     relays = excluded.relays, draining = excluded.draining, seen_at = clock_timestamp(),
     started_at = case when members.incarnation = excluded.incarnation then members.started_at else clock_timestamp() end,
@@ -147,7 +150,6 @@ with changed as (
 ), told as (select from changed where $3::text is not null), ${audited(3, 'told')}
 select pg_notify('${channel}', '')::text from members where writer_id = $1::smallint`;
 const wantedStatement = 'select drain_wanted from members where writer_id = $1::smallint';
-const recordStatement = `with told as (select), ${audited(1, 'told')} select`;
 
 export class ShardStore {
   readonly #database: Pick<Database, 'read' | 'write'>;
@@ -156,13 +158,14 @@ export class ShardStore {
     this.#database = database;
   }
 
-  async beat({ writerId, incarnation, address, relays, draining }: Membership): Promise<Beat> {
+  async beat({ writerId, incarnation, address, relays, draining, epoch }: Membership): Promise<Beat> {
     const [row] = await this.#database.write<{ beats: number; drain_wanted: boolean; epoch: number }>(beatStatement, [
       String(writerId),
       String(incarnation),
       address,
       relays,
       draining,
+      epoch === undefined ? null : String(epoch),
     ]);
     if (row === undefined) throw new Error('a beat returns a row');
     return { isNewest: row.beats === 1, epoch: row.epoch, drainWanted: row.drain_wanted };
@@ -233,7 +236,7 @@ export class ShardStore {
   }
 
   /** Of a change that is going to be made in another database. In the first one only. */
-  async record(entry: string): Promise<void> {
-    await this.#database.write(recordStatement, [entry]);
+  record(entry: string): Promise<void> {
+    return recordEntry(this.#database, entry);
   }
 }

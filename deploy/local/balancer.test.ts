@@ -6,7 +6,7 @@ import { createBalancer } from './balancer.ts';
 import { freePorts } from './ports.ts';
 
 /** Answers everything that it gets with its name in front, once the sender has ended. */
-async function echo(name: string): Promise<Server> {
+async function echo(name: string, host = '127.0.0.1'): Promise<Server> {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     let text = '';
     socket.on('data', (bytes: Buffer) => {
@@ -14,7 +14,7 @@ async function echo(name: string): Promise<Server> {
     });
     socket.on('end', () => socket.end(`${name} ${text}`));
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, host);
   await once(server, 'listening');
   return server;
 }
@@ -58,6 +58,15 @@ describe('the balancer', () => {
       ['a', 'b', 'b', 'a', 'b', 'b'],
     );
     assert.ok(answers.every((answer) => answer.slice(2) === large));
+    await balancer.stop();
+  });
+
+  it('reaches a server at another address than the loopback', async () => {
+    const elsewhere = await echo('elsewhere', '127.0.0.2');
+    servers.push(elsewhere);
+    const balancer = createBalancer(0, [{ host: '127.0.0.2', port: portOf(elsewhere) }]);
+    await balancer.start();
+    assert.equal(await call(balancer.port, 'x'), 'elsewhere x');
     await balancer.stop();
   });
 

@@ -17,8 +17,14 @@ export interface Balancer {
 /** Connections at a time; one more is refused. */
 const CONNECTIONS_MAX = 4_096;
 
-/** @param port 0: any free one */
-export function createBalancer(port: number, targets: readonly number[]): Balancer {
+/** A server that does not stand on the loopback. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** @param port 0: any free one @param targets a number is a port of the loopback */
+export function createBalancer(port: number, targets: readonly (number | Target)[]): Balancer {
   const sockets = new Set<Socket>();
   let next = 0;
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (client) => {
@@ -40,7 +46,9 @@ export function createBalancer(port: number, targets: readonly number[]): Balanc
       client.destroy();
       return;
     }
-    const target = connect({ host: localHost, port: targets[turn % targets.length] ?? 0, allowHalfOpen: true });
+    const place = targets[turn % targets.length] ?? 0;
+    const address = typeof place === 'number' ? { host: localHost, port: place } : place;
+    const target = connect({ ...address, allowHalfOpen: true });
     target.setNoDelay(true);
     const refused = (): void => reach(client, turn + 1, triesLeft - 1);
     target.once('error', refused);

@@ -55,6 +55,19 @@ test('core gets its whole configuration by environment', async (context) => {
   assert.deepEqual([LEDGER_DATABASES, LEDGER_DATABASE_ID], ['2=postgres://two/x', '2']);
 });
 
+test('core runs where it is told to, as the process that is signalled, and listens at its own address', async (context) => {
+  const within = ['/usr/bin/env', 'WRITER_ID=9'];
+  const server = coreServer({ ...(await optionsIn(standIn)), host: '127.0.0.2', within });
+  await server.start();
+  context.after(() => server.stop());
+  assert.equal(server.url, `http://127.0.0.2:${server.port}`);
+  assert.equal(((await (await fetch(server.url)).json()) as { WRITER_ID: string }).WRITER_ID, '9');
+  const { exited } = server;
+  process.kill(server.pid ?? 0, 'SIGKILL');
+  assert.equal((await exited).signal, 'SIGKILL');
+  assert.equal(server.pid, null);
+});
+
 test('a migration that fails is told with the end of its output, and core is not started', async () => {
   const options = await optionsIn(standIn, "console.error('no such table'); process.exit(3);");
   await assert.rejects(migrate(options), (error) => {

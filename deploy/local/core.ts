@@ -11,6 +11,10 @@ import { localHost } from './ports.ts';
 import { answersHttp, createServer, localHttp, type Server, type ServerOptions } from './server.ts';
 
 export interface CoreOptions extends ServerOptions {
+  /** Where it listens; this machine's loopback when absent. */
+  readonly host?: string;
+  /** What runs it, with arguments, where it has a network of its own: `nsenter …`. Must become the process, not its parent. */
+  readonly within?: readonly string[];
   readonly databaseUrl: string;
   /** The ledger's databases beside that one, by their ids; none where it is the only one. */
   readonly furtherDatabases?: ReadonlyMap<number, string>;
@@ -44,7 +48,7 @@ export interface CoreOptions extends ServerOptions {
 export function coreEnvironment(options: CoreOptions): NodeJS.ProcessEnv {
   return {
     ...options.environment,
-    CORE_HOST: localHost,
+    CORE_HOST: options.host ?? localHost,
     CORE_PORT: String(options.port),
     DATABASE_URL: options.databaseUrl,
     LEDGER_DATABASES: [...(options.furtherDatabases ?? [])].map(([id, url]) => `${id}=${url}`).join(','),
@@ -63,22 +67,22 @@ export function coreEnvironment(options: CoreOptions): NodeJS.ProcessEnv {
 
 /** The server, not yet started; the schema has to be there. */
 export function coreServer(options: CoreOptions): Server {
+  const url = localHttp(options.port, options.host);
   return createServer({
     name: options.name ?? 'core',
     title: 'Core',
-    url: () => localHttp(options.port),
+    url: () => url,
     portFlag: '--core-port',
     options,
     stopSignal: 'SIGTERM',
     stopGraceMs: limits.coreStopMs,
     readyMs: limits.coreReadyMs,
-    prepare: async () => ({
-      command: process.execPath,
-      args: [options.entry ?? join(repositoryDir, 'core', 'main.ts')],
-      cwd: repositoryDir,
-      env: coreEnvironment(options),
-    }),
-    isReady: () => answersHttp(`${localHttp(options.port)}/readyz`, (status) => status === 200),
+    prepare: async () => {
+      const program = [process.execPath, options.entry ?? join(repositoryDir, 'core', 'main.ts')];
+      const [command = '', ...args] = [...(options.within ?? []), ...program];
+      return { command, args, cwd: repositoryDir, env: coreEnvironment(options) };
+    },
+    isReady: () => answersHttp(`${url}/readyz`, (status) => status === 200),
   });
 }
 

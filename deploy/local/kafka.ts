@@ -24,7 +24,8 @@ export interface KafkaOptions extends Partial<Pick<ServerOptions, 'runDir' | 'lo
   readonly dataDir: string;
   /** Where clients connect. */
   readonly port: number;
-  /** Where clients are told to connect, when that is not `port`: a proxy's, on the same host. */
+  /** Where clients are told to connect, when that is not `port` on the loopback: a proxy's place. */
+  readonly advertisedHost?: string;
   readonly advertisedPort?: number;
   /** Where the broker talks to its controller (itself); `port + 1` when absent. */
   readonly controllerPort?: number;
@@ -125,7 +126,8 @@ async function formatOnce(
   throw new StartError(`Kafka's folder ${options.dataDir} could not be formatted (${why}).`);
 }
 
-function properties({ dataDir, port, advertisedPort = port }: KafkaOptions, controllerPort: number): string {
+function properties(options: KafkaOptions, controllerPort: number): string {
+  const { dataDir, port, advertisedHost = localHost, advertisedPort = port } = options;
   const one = ['offsets.topic', 'transaction.state.log', 'share.coordinator.state.topic'];
   return [
     'process.roles=broker,controller',
@@ -133,7 +135,7 @@ function properties({ dataDir, port, advertisedPort = port }: KafkaOptions, cont
     `controller.quorum.voters=1@${localHost}:${controllerPort}`,
     'controller.listener.names=CONTROLLER',
     `listeners=CLIENT://${localHost}:${port},CONTROLLER://${localHost}:${controllerPort}`,
-    `advertised.listeners=CLIENT://${localHost}:${advertisedPort}`,
+    `advertised.listeners=CLIENT://${advertisedHost}:${advertisedPort}`,
     'listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'inter.broker.listener.name=CLIENT',
     `log.dirs=${join(dataDir, 'log')}`,

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { StartError } from './errors.ts';
 import { identify, isAlive, ownIdentity, type ProcessIdentity, signalProcess } from './identities.ts';
-import { endOrphan, startProcess } from './processes.ts';
+import { endOrphan, endOrphansIn, startProcess } from './processes.ts';
 import { testFolder } from './test-folder.ts';
 import { waitUntil } from './waits.ts';
 
@@ -76,6 +76,18 @@ test('the orphan of a killed run is ended by the next one', async () => {
   assert.equal(await endOrphan(folder, 'sleeper'), 'ended');
   assert.ok(!isAlive(orphan));
   assert.equal(await endOrphan(folder, 'sleeper'), 'none');
+});
+
+test('all orphans of a folder are ended by their names, what a living run has started is left alone', async (context) => {
+  const folder = testFolder();
+  const orphan = await leaveOrphan(folder);
+  const running = await startProcess({ ...specIn(folder), name: 'other' });
+  context.after(() => running.stop('SIGKILL', 10_000));
+  writeFileSync(join(folder, 'start.lock'), '');
+  writeFileSync(join(folder, 'torn.json'), '{');
+  assert.deepEqual(await endOrphansIn(folder), ['sleeper']);
+  assert.ok(!isAlive(orphan) && !running.hasExited());
+  assert.deepEqual(await endOrphansIn(join(folder, 'nothing')), []);
 });
 
 test('P1: a recycled pid is another process, and is left alone', async (context) => {

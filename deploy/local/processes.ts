@@ -10,8 +10,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { StartError } from './errors.ts';
 import { openLog, readFileIfAny, writeFileAtomic } from './files.ts';
@@ -159,6 +159,18 @@ export async function endOrphan(runDir: string, name: string): Promise<OrphanOut
   if (isAlive(record)) throw new StartError(`The old ${name} (process ${record.pid}) could not be ended.`);
   rmSync(runFile, { force: true });
   return 'ended';
+}
+
+/** Ends what a killed run has left under any name (P3: nothing of a run that goes on). Returns the names. */
+export async function endOrphansIn(runDir: string): Promise<string[]> {
+  const ended: string[] = [];
+  for (const file of existsSync(runDir) ? readdirSync(runDir) : []) {
+    const record = file.endsWith('.json') ? readRecord(join(runDir, file)) : null;
+    if (record === null || isAlive(record.owner)) continue;
+    const name = basename(file, '.json');
+    if ((await endOrphan(runDir, name)) === 'ended') ended.push(name);
+  }
+  return ended;
 }
 
 /** "exit code 1", "SIGKILL": for a sentence. */

@@ -171,6 +171,6 @@ export async function answersHttp(url: string, accepts: (status: number) => bool
   }
 }
 
-export function localHttp(port: number): string {
-  return `http://${localHost}:${port}`;
+export function localHttp(port: number, host = localHost): string {
+  return `http://${host}:${port}`;
 }

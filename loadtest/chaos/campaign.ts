@@ -1,7 +1,7 @@
 /** One run: the stage, the clients, the faults of both lanes beside each other, then calm, and the checker's verdict. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createWriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Random } from '../../actors/simulator/random.ts';
@@ -11,6 +11,7 @@ import type { Arguments } from './arguments.ts';
 import { check } from './check/index.ts';
 import { Caller } from './clients/caller.ts';
 import { inTurns, Load } from './clients/load.ts';
+import { coreLines, pausesOf, type Refused, refusedOf } from './core-logs.ts';
 import { type Fault, type Lane, lanes, type Mark, type Scene } from './faults/index.ts';
 import { type Figures, figuresOf } from './figures.ts';
 import { History, type Wish } from './history.ts';
@@ -25,6 +26,7 @@ export interface Outcome {
   readonly notRun: Readonly<Record<string, string>>;
   readonly marks: readonly Mark[];
   readonly moves: number;
+  readonly refused: Refused;
   readonly figures: Figures;
   readonly settled: Settled;
   readonly unknownLeft: number;
@@ -135,12 +137,14 @@ export class Campaign {
     const sources = { databaseUrl, brokers, firstOwners, moves, refusals, calls, log: this.#log };
     const verdict = await check(sources);
     const audit = await this.#audit();
+    const lines = coreLines(stage);
     return {
       struck: this.#struck,
       notRun: this.#notRun,
       marks: this.#marks,
       moves: moves.length,
-      figures: figuresOf(calls, this.#marks, pausesOf(stage)),
+      refused: refusedOf(lines),
+      figures: figuresOf(calls, this.#marks, pausesOf(lines)),
       settled,
       unknownLeft: verdict.unknown,
       unknownLeftHappened: verdict.unknownHappened,
@@ -180,16 +184,4 @@ export class Campaign {
 function openingOf(walletId: string): Wish {
   const key = `opening-${walletId}`;
   return { operation: 'earn', key, walletId, toWalletId: null, target: null, amount: limits.openingPoints };
-}
-
-/** As the processes of core have logged them. */
-function pausesOf({ dir, cores }: Stage): number[] {
-  return cores.flatMap(({ name }) => {
-    const path = join(dir, 'logs', `${name}.log`);
-    const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
-    return lines.flatMap((line) => {
-      const pause = /"pauseMs":(\d+)/.exec(line);
-      return pause !== null && line.includes('shards were handed over') ? [Number(pause[1])] : [];
-    });
-  });
 }

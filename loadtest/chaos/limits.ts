@@ -56,6 +56,10 @@ export const limits = {
   /** The checkpoints that keep its log from filling it otherwise. */
   checkpointMs: 20_000,
 
+  /** How long a change of the network may take; the making of a whole one, on trial. */
+  networkMs: 10_000,
+  trialMs: 30_000,
+
   verifyMs: 300_000,
 } as const;
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { type RunReport, recordRun } from './report.ts';
+import { notRunSentences, type RunReport, recordRun } from './report.ts';
 
 function run(seed: number, violations: number): RunReport {
   return {
@@ -36,13 +36,16 @@ function run(seed: number, violations: number): RunReport {
 it('a recorded run stands beside those before, and all of them are added up', (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'chaos-report-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
+  // An older run knows nothing of partitions.
   recordRun(dir, run(1, 0));
-  const path = recordRun(dir, run(2, 4));
+  const path = recordRun(dir, { ...run(2, 4), partitioned: 3, refused: { batches: 2, beats: 1 } });
   const text = readFileSync(path, 'utf8');
   for (const line of [
     '| I1 | 20 | 4 | something |',
     '| calls | 200 |',
     '| SIGKILLs of core | 6 |',
+    '| processes cut off by lost packets, replaced, healed | 3 |',
+    '| late batches of replaced processes, refused by their epoch | 2 |',
     '| longest time without any answered write, ms | 2,000 |',
     '| 201 | 180 |',
     '### How long, ms (npm run chaos -- --seed 2)',
@@ -56,4 +59,16 @@ it('a recorded run stands beside those before, and all of them are added up', (t
     runs.map(({ seed }) => seed),
     [1, 2],
   );
+});
+
+it('what was left out is one sentence for each reason', () => {
+  const notRun = {
+    'core-isolated': 'it is forbidden',
+    'disk-full': 'there is no disk',
+    'core-without-peers': 'it is forbidden',
+  };
+  assert.deepEqual(notRunSentences({ notRun }), [
+    'Not run: core-isolated, core-without-peers, because it is forbidden.',
+    'Not run: disk-full, because there is no disk.',
+  ]);
 });

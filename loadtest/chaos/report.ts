@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CheckResult } from '../reconcile/checks.ts';
 import { formatNumber, formatTable, markdownTable, type Table } from '../table.ts';
+import type { Refused } from './core-logs.ts';
 import { faults } from './faults/index.ts';
 import type { Figures, Samples } from './figures.ts';
 
@@ -21,6 +22,10 @@ export interface RunReport {
   readonly killed: Readonly<Record<string, number>>;
   /** Zombies that were replaced before they went on. */
   readonly zombies: number;
+  /** Processes whose packets vanished until they had been replaced. Runs recorded before there were such have none. */
+  readonly partitioned?: number;
+  /** What processes that had been replaced say, in their logs, about how they learned of it. */
+  readonly refused?: Refused;
   /** Moves of shards between processes. */
   readonly moves: number;
   readonly figures: Figures;
@@ -50,7 +55,15 @@ export function printReport(run: RunReport): void {
   }
   const struck = Object.entries(run.struck).map(([fault, times]) => `${fault} ${times}`);
   console.log(`\nFaults: ${struck.join(', ')}.`);
-  for (const [fault, why] of Object.entries(run.notRun)) console.log(`Not run: ${fault}, because ${why}.`);
+  for (const sentence of notRunSentences(run)) console.log(sentence);
+}
+
+/** One for each reason. */
+export function notRunSentences({ notRun }: Pick<RunReport, 'notRun'>): string[] {
+  const byReason = Object.groupBy(Object.entries(notRun), ([, why]) => why);
+  return Object.entries(byReason).map(
+    ([why, left = []]) => `Not run: ${left.map(([fault]) => fault).join(', ')}, because ${why}.`,
+  );
 }
 
 /** Adds the run to those that are there. Returns the path of the readable form. */
@@ -126,6 +139,9 @@ function countsTable(runs: readonly RunReport[]): Table {
     ['attempts', sum(({ figures }) => figures.attempts)],
     ...[...killed].map((part) => [`SIGKILLs of ${part}`, sum((run) => run.killed[part] ?? 0)]),
     ['processes stopped, replaced, continued', sum(({ zombies }) => zombies)],
+    ['processes cut off by lost packets, replaced, healed', sum(({ partitioned }) => partitioned ?? 0)],
+    ['late batches of replaced processes, refused by their epoch', sum(({ refused }) => refused?.batches ?? 0)],
+    ['replaced processes that a beat told', sum(({ refused }) => refused?.beats ?? 0)],
     ['moves of shards', sum(({ moves }) => moves)],
     ['unknown outcomes asked again', sum(({ unknown }) => unknown.asked)],
     ['… of these had happened', sum(({ unknown }) => unknown.askedHappened)],

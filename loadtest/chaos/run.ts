@@ -2,7 +2,8 @@
  * `npm run chaos [-- --seed N] [--seconds N] [--rate N] [--faults a,b] [--record] [--keep]`
  *
  * Postgres, Kafka, three processes of core behind one address, the edge; clients that retry; and faults, drawn from the seed.
- * Then everything that clients were told is held against the ledger and Kafka.
+ * Then everything that clients were told is held against the ledger and Kafka. Faults of the network's packets need a network
+ * of the run's own: the run begins anew inside one where the kernel allows it, and does without these faults where not.
  *
  *     --short        what the gate runs: under a minute, a few faults, always the same seed
  *     --rolling      each process of core restarted in turn under load, again and again, by clients with one retry
@@ -14,105 +15,34 @@
  */
 
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { resultsDir } from '../bench/environment.ts';
-import { machineFacts } from '../bench/report/results.ts';
-import { LoadError, printFailure } from '../stack.ts';
-import { type Arguments, readArguments } from './arguments.ts';
-import { Campaign, type Outcome } from './campaign.ts';
-import { printReport, type RunReport, recordRun, violationsOf } from './report.ts';
-import { openStage, type Stage } from './stage/stage.ts';
-
-const EXIT_FOUND = 1;
-const EXIT_NOT_RUN = 2;
+import { defaultCacheDir, kafkaRuntime, repositoryDir } from '@local-plus/deploy';
+import { LoadError } from '../stack.ts';
+import { type Arguments, needs, readArguments } from './arguments.ts';
+import { endAsProgram, stopBySignals } from './program.ts';
+import { runCampaign } from './session.ts';
+import { findClocks } from './stage/clock.ts';
+import { endLeftovers } from './stage/leftovers.ts';
+import { findWorld, runInside } from './stage/network/world.ts';
+import { notWanted } from './stage/stage.ts';
 
 /** @returns the exit code */
 async function main(signal: AbortSignal): Promise<number> {
-  const startedAt = new Date().toISOString();
   const args = readArguments();
-  const flags = process.argv.slice(2).filter((flag) => flag !== '--record' && flag !== '--keep');
-  const isSeeded = flags.some((flag) => flag.startsWith('--seed') || flag === '--short');
-  const repeat = ['npm run chaos --', ...flags, ...(isSeeded ? [] : [`--seed ${args.seed}`])].join(' ');
-  console.log(`Seed ${args.seed}: \`${repeat}\` plans the same faults.`);
-  const needs = (what: string): boolean => args.faults.some((fault) => fault.needs === what);
-  const coreImport = args.breakFence ? pathToFileURL(join(import.meta.dirname, 'unfenced.ts')).href : null;
-  const stage = await openStage({ log: console.log, smallDisk: needs('disk'), clocks: needs('clocks'), coreImport });
-  let exitCode = EXIT_FOUND;
-  try {
-    const outcome = await new Campaign(stage, args, signal, console.log).run();
-    const report = reportOf(outcome, args, startedAt, repeat, stage);
-    printReport(report);
-    if (args.attemptsMax === 2) {
-      console.log(`Calls that failed with one retry: ${outcome.figures.outcomes['unknown'] ?? 0}.`);
-    }
-    if (args.isRecorded) console.log(`Recorded in ${recordRun(resultsDir, report)}`);
-    exitCode = args.breakFence ? verdictOfBreak(report) : verdictOf(report);
-  } finally {
-    await stage.stop();
-    if (exitCode === 0 && !args.isKept) stage.remove();
-    else console.log(`History, logs and data are kept in ${stage.dir}`);
-  }
+  await endLeftovers(join(repositoryDir, '.local', 'chaos'), console.log);
+  const world = needs(args, 'namespaces') ? await findWorld() : notWanted;
+  if ('missing' in world) return runCampaign(args, world, signal);
+  await fetchWhatIsMissing(args, signal);
+  const inside = join(import.meta.dirname, 'inside.ts');
+  const exitCode = await runInside(world, inside, process.argv.slice(2), signal);
+  if (exitCode === null) throw new LoadError('The run was killed; the next one ends what it has left.');
   return exitCode;
 }
 
-function verdictOf({ checks, seed }: RunReport): number {
-  const isClean = violationsOf(checks) === 0;
-  console.log(isClean ? 'Nothing lost, nothing doubled, everything settled.' : `Found with seed ${seed}.`);
-  return isClean ? 0 : EXIT_FOUND;
+/** Inside there is no way to the outside. */
+async function fetchWhatIsMissing(args: Arguments, signal: AbortSignal): Promise<void> {
+  const logDir = join(repositoryDir, '.local', 'chaos');
+  await kafkaRuntime({ cacheDir: defaultCacheDir, logDir, log: console.log, signal });
+  if (needs(args, 'clocks')) await findClocks(logDir);
 }
 
-/** The run was to go wrong, and the checker to see it. */
-function verdictOfBreak({ checks }: RunReport): number {
-  const fence = checks.find(({ name }) => name.startsWith('I7 nothing'));
-  const isFound = (fence?.violations ?? 0) > 0;
-  console.log(isFound ? `The broken fence was found: ${fence?.first}` : 'The broken fence was not found.');
-  return isFound ? 0 : EXIT_FOUND;
-}
-
-function reportOf(outcome: Outcome, args: Arguments, startedAt: string, command: string, stage: Stage): RunReport {
-  const { marks, settled, struck, notRun, figures, moves, checks } = outcome;
-  const killed: Record<string, number> = {};
-  for (const { kind } of marks) {
-    const part = /^(.*)-killed$/.exec(kind)?.[1];
-    if (part !== undefined) killed[part] = (killed[part] ?? 0) + 1;
-  }
-  const disk = 'missing' in stage.disk ? 'fsync on' : 'fsync on, its data on a tmpfs so that it can run full';
-  return {
-    startedAt,
-    command,
-    seed: args.seed,
-    seconds: args.seconds,
-    ratePerS: args.ratePerS,
-    machine: machineFacts(disk),
-    struck,
-    notRun,
-    killed,
-    zombies: marks.filter((mark) => mark.kind === 'core-stopped' && mark.wasReplaced).length,
-    moves,
-    figures,
-    unknown: {
-      asked: settled.asked,
-      askedHappened: settled.askedHappened,
-      left: outcome.unknownLeft,
-      leftHappened: outcome.unknownLeftHappened,
-    },
-    settleMs: settled.settleMs,
-    checks,
-  };
-}
-
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => stop.abort(new LoadError(`Stopped by ${signal}.`)));
-}
-// Whatever it is, the parts are ended before the process is.
-process.on('unhandledRejection', (error) => stop.abort(error));
-main(stop.signal).then(
-  (exitCode) => {
-    process.exitCode = exitCode;
-  },
-  (error: unknown) => {
-    printFailure(error);
-    process.exitCode = EXIT_NOT_RUN;
-  },
-);
+endAsProgram(main(stopBySignals().signal));

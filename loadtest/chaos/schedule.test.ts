@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { readArguments } from './arguments.ts';
+import { needs, readArguments } from './arguments.ts';
 import { type Fault, faults, type Lane, lanes } from './faults/index.ts';
 import { type Planned, planOf } from './schedule.ts';
 
@@ -74,6 +74,12 @@ describe('the flags', () => {
   it('take faults by their names', () => {
     const { faults: chosen, seed } = readArguments(['--faults', 'core-kill,disk-full', '--seed', '9']);
     assert.deepEqual([chosen.map(({ name }) => name), seed], [['core-kill', 'disk-full'], 9]);
+  });
+
+  it('tell whether namespaces are needed', () => {
+    assert.equal(needs(readArguments([]), 'namespaces'), true);
+    assert.equal(needs(readArguments(['--rolling']), 'namespaces'), false);
+    assert.equal(needs(readArguments(['--break-fence']), 'namespaces'), false);
   });
 
   it('are refused in words', () => {

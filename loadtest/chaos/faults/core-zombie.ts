@@ -1,5 +1,4 @@
-import { limits } from '../limits.ts';
-import { type Fault, shardsOf } from './fault.ts';
+import { type Fault, isReplaced, shardsOf } from './fault.ts';
 
 export const coreZombie: Fault = {
   name: 'core-zombie',
@@ -13,14 +12,12 @@ export const coreZombie: Fault = {
     const part = scene.stage.core(core);
     await part.isBack();
     const { starts } = part;
+    const shards = await shardsOf(scene, core);
     const atMs = performance.now();
     if (!part.signal('SIGSTOP')) return;
     let wasReplaced = false;
     try {
-      while (!wasReplaced && performance.now() - atMs < limits.takeOverMs) {
-        await scene.pause(limits.pollMs);
-        wasReplaced = (await shardsOf(scene, core))?.length === 0;
-      }
+      wasReplaced = await isReplaced(scene, core, shards);
       await scene.pause(forMs);
     } finally {
       part.signal('SIGCONT');

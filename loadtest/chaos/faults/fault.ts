@@ -1,5 +1,6 @@
 /** What a fault is, and what it gets to work with. */
 import type { Caller } from '../clients/caller.ts';
+import { limits } from '../limits.ts';
 import type { LinkName } from '../stage/links.ts';
 import type { Part } from '../stage/part.ts';
 import type { Stage } from '../stage/stage.ts';
@@ -31,7 +32,13 @@ export type Mark =
       readonly core: number;
       readonly shards: readonly number[] | null;
     }
-  | { readonly kind: 'core-stopped'; readonly atMs: number; readonly core: number; readonly wasReplaced: boolean }
+  /** A process that was stopped, or cut off, and goes on. */
+  | {
+      readonly kind: 'core-stopped' | 'core-parted';
+      readonly atMs: number;
+      readonly core: number;
+      readonly wasReplaced: boolean;
+    }
   | { readonly kind: 'core-back' | 'core-left'; readonly atMs: number; readonly core: number }
   | { readonly kind: 'postgres-killed' | 'postgres-back' | 'kafka-killed' | 'edge-killed'; readonly atMs: number };
 
@@ -60,7 +67,7 @@ export interface Fault {
   /** Of the links it may strike; any when absent. */
   readonly links?: readonly LinkName[];
   /** What it needs beyond processes and sockets. */
-  readonly needs?: 'disk' | 'clocks';
+  readonly needs?: 'disk' | 'clocks' | 'namespaces';
   /** Does the harm, and heals it. Resolves when it is over. */
   strike(scene: Scene, draw: Draw): Promise<void>;
 }
@@ -69,6 +76,19 @@ export interface Fault {
 export async function shardsOf({ stage }: Scene, core: number): Promise<number[] | null> {
   const owners = await stage.observer.owners();
   return owners?.flatMap((owner, shard) => (owner === core ? [shard] : [])) ?? null;
+}
+
+/**
+ * Waits until others have all shards that a process had when it was last heard of; false when that takes too long, or when it
+ * is not known to have had any: then nobody has taken anything from it, and it lives on.
+ */
+export async function isReplaced(scene: Scene, core: number, had: readonly number[] | null): Promise<boolean> {
+  const endMs = performance.now() + limits.takeOverMs;
+  do {
+    await scene.pause(limits.pollMs);
+    if ((await shardsOf(scene, core))?.length === 0) return had !== null && had.length > 0;
+  } while (performance.now() < endMs);
+  return false;
 }
 
 /** SIGKILL, of one that starts, too. Resolves to how to await its return; nothing happens when there is no process. */

@@ -15,6 +15,7 @@ import type { Fault } from './fault.ts';
 import { kafkaKill } from './kafka-kill.ts';
 import { kafkaPause } from './kafka-pause.ts';
 import { linkBlackHole, linkCut, linkHalfOpen, linkReset, linkThrottle } from './links.ts';
+import { coreIsolated, coreWithoutDatabase, coreWithoutPeers } from './partitions.ts';
 import { postgresKill } from './postgres-kill.ts';
 import { postgresPause } from './postgres-pause.ts';
 import { rollingRestart } from './rolling-restart.ts';
@@ -27,6 +28,9 @@ export const faults: readonly Fault[] = [
   coreZombie,
   corePause,
   coreCutOff,
+  coreIsolated,
+  coreWithoutDatabase,
+  coreWithoutPeers,
   coreRestart,
   rollingRestart,
   clockDay,

@@ -1,6 +1,6 @@
 /** The links of the stage, each with its proxy: between any two parts, by names that stay the same. */
 import { limits } from '../limits.ts';
-import { LinkProxy } from './proxy.ts';
+import { LinkProxy, type ProxyPlace } from './proxy.ts';
 
 export type LinkName = 'edge-core' | 'core-kafka' | `core-${number}-postgres` | `core-${number}-core`;
 
@@ -17,10 +17,9 @@ export const linkNames: readonly LinkName[] = [
 export class Links {
   readonly #proxies = new Map<LinkName, LinkProxy>();
 
-  /** @param port of its own; any free one when absent */
-  async open(name: LinkName, targetPort: number, port?: number): Promise<LinkProxy> {
-    const proxy = new LinkProxy(targetPort);
-    await proxy.listen(port);
+  async open(name: LinkName, targetPort: number, place?: ProxyPlace): Promise<LinkProxy> {
+    const proxy = new LinkProxy(targetPort, place);
+    await proxy.listen();
     this.#proxies.set(name, proxy);
     return proxy;
   }

@@ -29,18 +29,28 @@ interface Pair {
   readonly bytes: Record<Way, number>;
 }
 
-const HOST = '127.0.0.1';
+const LOOPBACK = '127.0.0.1';
+
+export interface ProxyPlace {
+  /** Where it listens, and speaks from unless the server is on the loopback; the loopback when absent. */
+  readonly host?: string | undefined;
+  /** Where the server is; the loopback when absent. */
+  readonly targetHost?: string | undefined;
+}
 
 export class LinkProxy {
-  readonly #target: number;
+  readonly #target: { readonly host: string; readonly port: number; readonly localAddress?: string };
+  readonly #host: string;
   readonly #pairs = new Set<Pair>();
   readonly #listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
   #manner: Manner = { kind: 'pass' };
   #changed = Promise.withResolvers<void>();
 
   /** @param target the port of the server */
-  constructor(target: number) {
-    this.#target = target;
+  constructor(target: number, { host = LOOPBACK, targetHost = LOOPBACK }: ProxyPlace = {}) {
+    this.#host = host;
+    const spokenFrom = targetHost === LOOPBACK ? {} : { localAddress: host };
+    this.#target = { host: targetHost, port: target, ...spokenFrom };
   }
 
   get port(): number {
@@ -49,7 +59,7 @@ export class LinkProxy {
 
   /** @param port any free one when absent */
   async listen(port = 0): Promise<void> {
-    this.#listener.listen({ host: HOST, port, exclusive: true });
+    this.#listener.listen({ host: this.#host, port, exclusive: true });
     await once(this.#listener, 'listening');
   }
 
@@ -77,7 +87,7 @@ export class LinkProxy {
   }
 
   #accept(client: Socket): void {
-    const server = connect({ host: HOST, port: this.#target, allowHalfOpen: true, noDelay: true });
+    const server = connect({ ...this.#target, allowHalfOpen: true, noDelay: true });
     const pair: Pair = { client, server, bytes: { requests: 0, replies: 0 } };
     this.#pairs.add(pair);
     for (const socket of [client, server]) {

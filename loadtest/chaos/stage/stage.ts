@@ -5,6 +5,8 @@
  *     clients → edge → [edge-core] → address → core 1, 2, 3 → [core-N-postgres] → Postgres
  *                                               │  ↕ [core-N-core]
  *                                               └→ [core-kafka] → Kafka
+ *
+ * Where there are network namespaces each process of core has one of its own, and proxies listen where it reaches them.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
@@ -25,6 +27,7 @@ import { limits } from '../limits.ts';
 import { type Clocks, findClocks } from './clock.ts';
 import { mountSmallDisk, type SmallDisk } from './disk.ts';
 import { Links } from './links.ts';
+import { type Network, onLoopback, type Places } from './network/network.ts';
 import { Observer } from './observer.ts';
 import { answers, Part } from './part.ts';
 
@@ -50,12 +53,13 @@ export interface Stage {
   /** What a fault needs of the machine, or why it is not to be had. */
   readonly disk: SmallDisk | Missing;
   readonly clocks: Clocks | Missing;
+  readonly namespaces: Network | Missing;
   /** Ends everything, the last one first. */
   stop(): Promise<void>;
   remove(): void;
 }
 
-interface Missing {
+export interface Missing {
   readonly missing: string;
 }
 
@@ -65,11 +69,13 @@ export interface StageOptions {
   readonly smallDisk: boolean;
   /** Core's clocks can be moved. */
   readonly clocks: boolean;
+  /** For the processes of core; its owner closes it after the stage. */
+  readonly namespaces: Network | Missing;
   /** A module that every process of core loads before its own. */
   readonly coreImport: string | null;
 }
 
-const notWanted: Missing = { missing: 'not wanted in this run' };
+export const notWanted: Missing = { missing: 'not wanted in this run' };
 
 /** Starts it; what had been started is ended when a part does not come up. */
 export async function openStage(options: StageOptions): Promise<Stage> {
@@ -85,6 +91,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
 /** A stage on its way up. What has to be ended stands in `#started`, in the order of its start. */
 class Opening {
   readonly #options: StageOptions;
+  readonly #places: Places;
   readonly #dir = runDirectory('chaos');
   readonly #shared = { runDir: join(this.#dir, 'run'), logDir: join(this.#dir, 'logs') };
   readonly #signingKey = `k1:${randomBytes(32).toString('base64url')}`;
@@ -94,6 +101,7 @@ class Opening {
 
   constructor(options: StageOptions) {
     this.#options = options;
+    this.#places = 'missing' in options.namespaces ? onLoopback : options.namespaces;
   }
 
   async open(): Promise<Stage> {
@@ -110,18 +118,23 @@ class Opening {
       4 + limits.cores,
     );
     const dataDir = 'missing' in disk ? join(dir, 'postgres') : join(disk.dir, 'postgres');
+    const { dataHost } = this.#places;
     const database = postgresServer({ ...this.#shared, dataDir, port: postgresPort });
-    const kafkaLink = await this.#links.open('core-kafka', kafkaPort);
-    const ports = { port: kafkaPort, controllerPort, advertisedPort: kafkaLink.port };
+    const kafkaLink = await this.#links.open('core-kafka', kafkaPort, { host: dataHost });
+    const advertised = { advertisedHost: dataHost, advertisedPort: kafkaLink.port };
+    const ports = { port: kafkaPort, controllerPort, ...advertised };
     const broker = kafkaServer({ ...this.#shared, dataDir: join(dir, 'kafka'), ...ports });
     const running = async (): Promise<boolean> => true;
     const [postgres, kafka] = await Promise.all([this.#up(database, running), this.#up(broker, running)]);
 
     const observer = new Observer(database.url);
     this.#later(() => observer.close());
-    const brokers = [`127.0.0.1:${kafkaLink.port}`];
+    const brokers = [`${dataHost}:${kafkaLink.port}`];
     const { cores, firstOwners } = await this.#cores(database.url, brokers, corePorts, clocks, observer);
-    const balancer = createBalancer(0, corePorts);
+    const balancer = createBalancer(
+      0,
+      corePorts.map((port, index) => ({ host: this.#places.core(index + 1).host, port })),
+    );
     await balancer.start();
     this.#later(() => balancer.stop());
     const edge = await this.#edge(edgePort, balancer.port);
@@ -142,6 +155,7 @@ class Opening {
       firstOwners,
       disk,
       clocks,
+      namespaces: this.#options.namespaces,
       stop: () => this.stop(),
       remove: () => rmSync(dir, { recursive: true, force: true }),
     };
@@ -182,17 +196,21 @@ class Opening {
     const postgresPort = Number(new URL(databaseUrl).port);
     const starting = ports.map(async (port, index) => {
       const number = index + 1;
-      const toPostgres = await this.#links.open(`core-${number}-postgres`, postgresPort);
-      const toCore = await this.#links.open(`core-${number}-core`, port);
+      const { dataHost, peersHost } = this.#places;
+      const { host, within } = this.#places.core(number);
+      const toPostgres = await this.#links.open(`core-${number}-postgres`, postgresPort, { host: dataHost });
+      const toCore = await this.#links.open(`core-${number}-core`, port, { host: peersHost, targetHost: host });
       const server = coreServer({
         ...common,
         name: `core-${number}`,
+        host,
+        within,
         port,
         writerId: number,
-        databaseUrl: onPort(databaseUrl, toPostgres.port),
+        databaseUrl: at(databaseUrl, dataHost, toPostgres.port),
         environment: {
           ...process.env,
-          CORE_ADDRESS: `127.0.0.1:${toCore.port}`,
+          CORE_ADDRESS: `${peersHost}:${toCore.port}`,
           ...('missing' in clocks ? {} : clocks.environment(number)),
           ...(this.#options.coreImport === null ? {} : { NODE_OPTIONS: `--import ${this.#options.coreImport}` }),
         },
@@ -220,8 +238,9 @@ class Opening {
   }
 }
 
-function onPort(url: string, port: number): string {
+function at(url: string, host: string, port: number): string {
   const moved = new URL(url);
+  moved.hostname = host;
   moved.port = String(port);
   return moved.toString();
 }

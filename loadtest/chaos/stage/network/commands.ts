@@ -1,0 +1,90 @@
+/**
+ * The network of a stage whose processes of core have one each, as commands for `ip -batch`. Pure.
+ *
+ *     proxies, balancer, suite: 10.77.0.1, .2, .3 on one bridge ── link ── core N: 10.77.0.10 + N
+ *
+ * It stands in a namespace of its own, which has no way out: addresses and names need to be free only there. Each side that
+ * talks with a process has an address of its own, so that what goes between those two alone can be lost.
+ *
+ * Whoever shall be lost is sent to a neighbour whose hardware address nobody has: packets leave and arrive nowhere, and no
+ * kernel tells a sender. (A `blackhole` route tells local senders at once.) For the same reason every neighbour is known
+ * beforehand: one that does not answer would be reported as unreachable after three seconds.
+ */
+
+/** Who talks with core: clients and the suite; what stands before Postgres and Kafka; the other processes of core. */
+export type Side = 'front' | 'data' | 'peers';
+
+/** Whose packets are lost: those that the process sends, or those that are sent to it. */
+export type Way = 'from-core' | 'to-core';
+
+/** `front` is first on the bridge: whoever does not choose speaks from there. */
+export const sideHosts: Readonly<Record<Side, string>> = { front: '10.77.0.1', data: '10.77.0.2', peers: '10.77.0.3' };
+
+export const coreHost = (core: number): string => `10.77.0.${10 + core}`;
+
+const NOBODY = '10.77.0.254';
+const NOBODY_HARDWARE = '02:77:00:00:00:fe';
+const HUB_HARDWARE = '02:77:00:00:00:01';
+/** Of routes to nobody, for what a rule sends there. */
+const NOWHERE_TABLE = 77;
+
+const hardwareOf = (core: number): string => `02:77:00:00:01:${core.toString(16).padStart(2, '0')}`;
+const linkOf = (core: number): string => `core-${core}`;
+const known = (host: string, hardware: string, device: string): string =>
+  `neighbour replace ${host} lladdr ${hardware} nud permanent dev ${device}`;
+
+/** In the namespace of the proxies, once. */
+export function hubCommands(): string[] {
+  return [
+    'link set lo up',
+    'link add hub type bridge',
+    `link set hub address ${HUB_HARDWARE} up`,
+    `address add ${sideHosts.front}/24 dev hub`,
+    `address add ${sideHosts.data}/32 dev hub`,
+    `address add ${sideHosts.peers}/32 dev hub`,
+    known(NOBODY, NOBODY_HARDWARE, 'hub'),
+    `route add default via ${NOBODY} dev hub table ${NOWHERE_TABLE}`,
+  ];
+}
+
+/** In the namespace of the proxies, for the namespace that a process holds. */
+export function plugCommands(core: number, pid: number): string[] {
+  return [
+    `link add ${linkOf(core)} type veth peer name hub netns ${pid}`,
+    `link set ${linkOf(core)} master hub up`,
+    known(coreHost(core), hardwareOf(core), 'hub'),
+  ];
+}
+
+/** In the process's own namespace. */
+export function coreCommands(core: number): string[] {
+  return [
+    'link set lo up',
+    `link set hub address ${hardwareOf(core)} up`,
+    `address add ${coreHost(core)}/24 dev hub`,
+    ...Object.values(sideHosts).map((host) => known(host, HUB_HARDWARE, 'hub')),
+    known(NOBODY, NOBODY_HARDWARE, 'hub'),
+  ];
+}
+
+/** What is to be done and undone, and where. */
+export interface Cut {
+  readonly where: 'hub' | 'core';
+  readonly cut: string;
+  readonly heal: string;
+}
+
+/** From everybody. */
+export function isolation(core: number): Cut {
+  return { where: 'hub', cut: `link set ${linkOf(core)} down`, heal: `link set ${linkOf(core)} up` };
+}
+
+/** One way between the process and one side; the other way is as before. */
+export function loss(core: number, side: Side, way: Way): Cut {
+  if (way === 'from-core') {
+    const route = `${sideHosts[side]}/32 via ${NOBODY} dev hub`;
+    return { where: 'core', cut: `route add ${route}`, heal: `route del ${route}` };
+  }
+  const rule = `from ${sideHosts[side]} to ${coreHost(core)} lookup ${NOWHERE_TABLE}`;
+  return { where: 'hub', cut: `rule add ${rule}`, heal: `rule del ${rule}` };
+}
