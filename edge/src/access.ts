@@ -53,9 +53,9 @@ export const requireIdempotencyKey: Step = (exchange) => {
 
 /** 400 unless the query is what the route's schema says; a route without one has no parameters. */
 export function requireQuery(route: Pick<Route, 'query'>): Step {
+  const ofNone = validateQuery(route.query, '');
   return (exchange) => {
-    if (exchange.query === '' && route.query === null) return undefined;
-    const validation = validateQuery(route.query, exchange.query);
+    const validation = exchange.query === '' ? ofNone : validateQuery(route.query, exchange.query);
     return validation.ok ? undefined : refuse(exchange, 'invalid_request', { errors: validation.errors });
   };
 }

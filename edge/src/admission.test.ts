@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { limits } from '@local-plus/contracts';
 import { MemoryLimiter, type RateLimiter } from '../index.ts';
 import { authorized, createStage, earn, earnPath, grant, key, type Stage, told, walletId } from '../test/stage.ts';
-import { keyDigest } from './api-key.ts';
+import { keyDigest } from './key-digests.ts';
 import { surcharge, weights } from './limiting/weights.ts';
 import { edgeLimits } from './limits.ts';
 
@@ -29,7 +29,7 @@ function tally(answers: readonly string[]): Record<string, number> {
 }
 
 async function revoke(stage: Stage): Promise<void> {
-  stage.keys.delete((await keyDigest(`Bearer ${key}`)) as string);
+  stage.keys.delete(await keyDigest(key));
 }
 
 describe('a caller by address', () => {
@@ -75,7 +75,7 @@ describe('a caller by address', () => {
 describe('a caller by key', () => {
   it('is counted on its plan, and not on its address', async () => {
     const stage = await createStage();
-    stage.keys.set((await keyDigest(`Bearer ${key}`)) as string, { ...grant, requests_per_minute: 300 });
+    stage.keys.set(await keyDigest(key), { ...grant, requests_per_minute: 300 });
     const answers = await many(400, () => stage.ask(balance, { headers: authorized }));
     assert.deepEqual(answers, { 201: 300, '429 rate_limited': 100 });
     const refused = await stage.ask(balance, { headers: authorized });

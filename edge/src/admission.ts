@@ -15,13 +15,14 @@
  * RFC 6585 §4 (429); draft-ietf-httpapi-ratelimit-headers.
  */
 import { limits, type Route } from '@local-plus/contracts';
-import { type KnownKey, keyDigest, lookUpKey } from './api-key.ts';
+import { type KnownKey, lookUpKey, presentedKey } from './api-key.ts';
 import { type Presented, presentedToken, Tokens, type TokenVerdict } from './auth/tokens.ts';
 import { addressKey } from './client-address.ts';
 import { withDeadline } from './deadline.ts';
 import { type Answer, type Exchange, type Grant, refuse, type Step } from './exchange.ts';
 import { refuseForOrigin } from './forward.ts';
 import { flightMs, KeyCache, type Verdict } from './key-cache.ts';
+import { KeyDigests } from './key-digests.ts';
 import {
   type Counted,
   type CountedPlan,
@@ -47,6 +48,7 @@ const codeFailures: ReadonlySet<number> = new Set([403, 404]);
 export class Admission {
   readonly #ports: Ports;
   readonly #origin: Origin;
+  readonly #digests = new KeyDigests();
   readonly #keys = new KeyCache<KnownKey>();
   /** null: there is no issuer whose tokens count. */
   readonly #tokens: Tokens | null;
@@ -64,23 +66,16 @@ export class Admission {
 
   /** Fills `grant` and `counted`. Refuses with `rate_limited`, `overloaded` or, when core cannot be asked, `unavailable`. */
   admit(route: Pick<Route, 'scope'>): Step {
-    return async (exchange) => {
-      const authorization = exchange.request.headers.get('authorization');
-      const tokens = this.#tokens;
-      const token = tokens === null ? null : await presentedToken(authorization);
-      if (tokens !== null && token !== null) return this.#admitToken(tokens, exchange, token, route.scope === null);
-      const digest = await keyDigest(authorization);
-      if (digest === null) return this.#countAddress(exchange);
-      const nowMs = this.#ports.nowMs();
-      const known = this.#keys.known(digest, nowMs);
-      if (known === 'refused') return this.#countAddress(exchange);
-      if (known !== null) {
-        if (isOver(known.grant, nowMs)) return this.#countAddress(exchange);
-        if (!known.isFresh) this.#refresh(exchange, digest, nowMs);
-        return this.#countKey(exchange, known.grant);
-      }
-      return this.#lookUp(exchange, digest, route.scope === null);
-    };
+    const isPublic = route.scope === null;
+    const tokens = this.#tokens;
+    return tokens === null
+      ? (exchange) => this.#admitKey(exchange, isPublic)
+      : async (exchange) => {
+          const token = await presentedToken(exchange.request.headers.get('authorization'));
+          return token === null
+            ? this.#admitKey(exchange, isPublic)
+            : this.#admitToken(tokens, exchange, token, isPublic);
+        };
   }
 
   /**
@@ -110,6 +105,25 @@ export class Admission {
       if (answer !== undefined && failures.has(answer.status)) this.#charge(exchange, surcharge(guess));
       return answer;
     };
+  }
+
+  /** Nothing is awaited for a key that is in use. */
+  #admitKey(exchange: Exchange, isPublic: boolean): ReturnType<Step> {
+    const key = presentedKey(exchange.request.headers.get('authorization'));
+    if (key === null) return this.#countAddress(exchange);
+    const digest = this.#digests.of(key, this.#ports.nowMs());
+    return typeof digest === 'string'
+      ? this.#admitDigest(exchange, digest, isPublic)
+      : digest.then((computed) => this.#admitDigest(exchange, computed, isPublic));
+  }
+
+  #admitDigest(exchange: Exchange, digest: string, isPublic: boolean): ReturnType<Step> {
+    const nowMs = this.#ports.nowMs();
+    const known = this.#keys.known(digest, nowMs);
+    if (known === null) return this.#lookUp(exchange, digest, isPublic);
+    if (known === 'refused' || isOver(known.grant, nowMs)) return this.#countAddress(exchange);
+    if (!known.isFresh) this.#refresh(exchange, digest, nowMs);
+    return this.#countKey(exchange, known.grant);
   }
 
   async #lookUp(exchange: Exchange, digest: string, isPublic: boolean): Promise<Answer | undefined> {
@@ -241,26 +255,33 @@ export class Admission {
     return this.#judge(exchange, countedOnAddress(addressLimit, await this.#takeOfAddress(exchange)));
   }
 
-  #countKey(exchange: Exchange, { grant, tenant }: KnownKey): Promise<Answer | undefined> {
+  #countKey(exchange: Exchange, { grant, tenant }: KnownKey): ReturnType<Step> {
     exchange.grant = grant;
     exchange.tenant = tenant;
     return this.#countPlans(exchange, grant, 1);
   }
 
   /** On the caller's plan and its merchant's, or on neither. */
-  async #countPlans(exchange: Exchange, grant: Grant, count: number): Promise<Answer | undefined> {
-    const { plans } = this.#ports;
+  #countPlans(exchange: Exchange, grant: Grant, count: number): ReturnType<Step> {
+    const taken = this.#ports.plans.take(grant.planKey, grant.plan, count, exchange.info.waitUntil);
+    return taken instanceof Promise
+      ? taken.then((take) => this.#countTenant(exchange, grant, count, take))
+      : this.#countTenant(exchange, grant, count, taken);
+  }
+
+  #countTenant(exchange: Exchange, grant: Grant, count: number, take: PlanTake): ReturnType<Step> {
     const { tenant, info } = exchange;
-    const taken = plans.take(grant.planKey, grant.plan, count, info.waitUntil);
-    const take = taken instanceof Promise ? await taken : taken;
-    const own = { policy: grant.policy, plan: grant.plan, take };
+    const own: CountedPlan = { policy: grant.policy, plan: grant.plan, take };
     if (tenant === null || tenant.plan === null || !take.allowed) return this.#judgePlans(exchange, own, null);
-    const takenOfTenant = plans.take(tenant.planKey, tenant.plan, count, info.waitUntil);
-    const takeOfTenant = takenOfTenant instanceof Promise ? await takenOfTenant : takenOfTenant;
-    const ofTenant: CountedPlan = { policy: 'tenant', plan: tenant.plan, take: takeOfTenant };
-    if (takeOfTenant.allowed) return this.#judgePlans(exchange, own, ofTenant);
-    plans.giveBack(grant.planKey, take, count);
-    return this.#judgePlans(exchange, { ...own, take: { ...take, leased: take.leased + count } }, ofTenant);
+    const { plan, planKey } = tenant;
+    const judge = (takeOfTenant: PlanTake): Answer | undefined => {
+      const ofTenant: CountedPlan = { policy: 'tenant', plan, take: takeOfTenant };
+      if (takeOfTenant.allowed) return this.#judgePlans(exchange, own, ofTenant);
+      this.#ports.plans.giveBack(grant.planKey, take, count);
+      return this.#judgePlans(exchange, { ...own, take: { ...take, leased: take.leased + count } }, ofTenant);
+    };
+    const taken = this.#ports.plans.take(planKey, plan, count, info.waitUntil);
+    return taken instanceof Promise ? taken.then(judge) : judge(taken);
   }
 
   /** Behind the answer where the counter has to be asked. What is not left is not charged. */

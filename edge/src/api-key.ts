@@ -6,7 +6,6 @@
  */
 import { internalPaths, merchants } from '@local-plus/contracts';
 import { askCore } from './core-questions.ts';
-import { bytesOf, hex, sha256 } from './encoding.ts';
 import type { Exchange, Grant, Tenant } from './exchange.ts';
 import type { Verdict } from './key-cache.ts';
 import type { Origin } from './origin.ts';
@@ -15,10 +14,9 @@ import { tenantOf } from './tenants.ts';
 
 const BEARER = /^Bearer +(lp_(?:live|admin)_[A-Za-z0-9_-]{16,128})$/i;
 
-/** Lower-case hex of the key's SHA-256; null when the header holds nothing that looks like a key of ours. */
-export async function keyDigest(authorization: string | null): Promise<string | null> {
-  const key = authorization === null ? null : BEARER.exec(authorization);
-  return key === null ? null : hex(await sha256(bytesOf(key[1] as string)));
+/** Null when the header holds nothing that looks like a key of ours. */
+export function presentedKey(authorization: string | null): string | null {
+  return authorization === null ? null : (BEARER.exec(authorization)?.[1] ?? null);
 }
 
 /** Made once per look-up: all requests of a key share it. */

@@ -28,6 +28,14 @@ describe('a bounded read', () => {
     assert.equal((await readBounded(streamOf(), 3))?.length, 0);
   });
 
+  it('asks for no more once it has what was declared', async () => {
+    const declared = streamOf(Uint8Array.of(1, 2), Uint8Array.of(3), Uint8Array.of(4));
+    assert.deepEqual([...((await readBounded(declared, 9, 3)) ?? [])], [1, 2, 3]);
+    assert.equal(declared.pulled(), 2);
+    const short = streamOf(Uint8Array.of(1));
+    assert.deepEqual([...((await readBounded(short, 9, 3)) ?? [])], [1]);
+  });
+
   it('stops reading as soon as it is too much, however much would follow', async () => {
     const endless = streamOf(...Array.from({ length: 1_000 }, () => new Uint8Array(10)));
     assert.equal(await readBounded(endless, 25), null);

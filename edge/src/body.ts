@@ -9,7 +9,11 @@ import { refuse, type Step } from './exchange.ts';
 
 export function readBody(route: Pick<Route, 'body'>): Step {
   return async (exchange) => {
-    const bytes = await readBounded(exchange.request.body, limits.bodyBytesMax);
+    const bytes = await readBounded(
+      exchange.request.body,
+      limits.bodyBytesMax,
+      declaredLength(exchange.request.headers),
+    );
     if (bytes === null) return refuse(exchange, 'payload_too_large');
     if (route.body === null) {
       return bytes.length === 0
@@ -32,7 +36,7 @@ export function readBody(route: Pick<Route, 'body'>): Step {
 export function readLines(route: Pick<Route, 'format'>): Step {
   const { bytesMax } = bodyRules[route.format ?? 'json'];
   return async (exchange) => {
-    const bytes = await readBounded(exchange.request.body, bytesMax);
+    const bytes = await readBounded(exchange.request.body, bytesMax, declaredLength(exchange.request.headers));
     if (bytes === null) return refuse(exchange, 'payload_too_large');
     const cut = bulk.cutLines(bytes);
     if (!cut.ok) return refuse(exchange, cut.code, cut);
@@ -48,10 +52,13 @@ export class BrokenBody extends Error {}
 /**
  * All of the stream, or null as soon as it is longer than `bytesMax`; the rest is then not read. Throws
  * {@link BrokenBody}.
+ *
+ * @param declared the length by the framing; null: it came in chunks. Who has it all is not asked once more.
  */
 export async function readBounded(
   stream: ReadableStream | null,
   bytesMax: number,
+  declared: number | null = null,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   if (stream === null) return new Uint8Array();
   const reader = stream.getReader();
@@ -66,9 +73,16 @@ export async function readBounded(
       return null;
     }
     chunks.push(value);
+    if (length === declared) break;
   }
   const [only] = chunks;
   return chunks.length === 1 && only ? only : join(chunks, length);
+}
+
+/** framing.ts has checked it. */
+function declaredLength(headers: Headers): number | null {
+  const length = headers.get('content-length');
+  return length === null ? null : Number(length);
 }
 
 async function readPiece(reader: ReadableStreamDefaultReader): Promise<{ readonly value?: Uint8Array<ArrayBuffer> }> {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits } from '@local-plus/contracts';
 import { createStage, earn, grant, key, type Stage, told } from '../test/stage.ts';
-import { keyDigest } from './api-key.ts';
+import { keyDigest } from './key-digests.ts';
 
 const target = '/v1/transactions/bulk';
 const type = { 'content-type': 'application/x-ndjson', 'idempotency-key': '' };
@@ -11,7 +11,7 @@ const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encod
 
 async function stageOf(requestsPerMinute: number): Promise<Stage> {
   const stage = await createStage();
-  stage.keys.set((await keyDigest(`Bearer ${key}`)) as string, { ...grant, requests_per_minute: requestsPerMinute });
+  stage.keys.set(await keyDigest(key), { ...grant, requests_per_minute: requestsPerMinute });
   const answer = { status: 200, headers: { 'content-type': 'application/x-ndjson' } };
   stage.answer(() => new Response('{"index":0}\n', answer));
   return stage;

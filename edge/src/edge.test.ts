@@ -13,8 +13,8 @@ import {
   told,
   walletId,
 } from '../test/stage.ts';
-import { keyDigest } from './api-key.ts';
 import { createBrokenEdge } from './edge.ts';
+import { keyDigest } from './key-digests.ts';
 
 const balance = `/v1/wallets/${walletId}/balance`;
 const concrete = (path: string) => path.replaceAll(/\{\w+\}/g, walletId);
@@ -30,7 +30,7 @@ async function operatorStage(): Promise<Stage> {
     'wallets:read',
     'transactions:write',
   ] as const;
-  stage.keys.set((await keyDigest(`Bearer ${key}`)) as string, {
+  stage.keys.set(await keyDigest(key), {
     ...grant,
     api_key_id: 'operator',
     merchant_id: null,

@@ -8,10 +8,12 @@ import { type Exchange, refuse, type Step } from './exchange.ts';
 /** What the edge itself goes by. A sender must not name in `Connection` what is meant for all recipients. */
 const endToEnd = ['authorization', 'content-type', 'idempotency-key', 'if-none-match', 'traceparent', 'x-request-id'];
 
+const none: ReadonlySet<string> = new Set();
+
 /** The field names in `Connection`, in lower case. */
 export function connectionOptions(headers: Headers): ReadonlySet<string> {
   const field = headers.get('connection');
-  return new Set(field === null ? [] : field.split(',').map((option) => option.trim().toLowerCase()));
+  return field === null ? none : new Set(field.split(',').map((option) => option.trim().toLowerCase()));
 }
 
 /**
@@ -20,6 +22,7 @@ export function connectionOptions(headers: Headers): ReadonlySet<string> {
  */
 export const refuseHopByHop: Step = (exchange: Exchange) => {
   const named = connectionOptions(exchange.request.headers);
+  if (named.size === 0) return undefined;
   const ours = endToEnd.find((name) => named.has(name));
   if (ours === undefined) return undefined;
   return refuse(exchange, 'invalid_request', { detail: `Connection must not name ${ours}.` });

@@ -51,6 +51,9 @@ export const edgeLimits = {
   keyRefusedMs: 5_000,
   keysMax: 10_000,
   keysRefusedMax: 10_000,
+  /** Digests of keys that are remembered, and for how long. */
+  keyDigestsMax: 10_000,
+  keyDigestMs: 60_000,
   lookUpsMax: 1_000,
   /** Who waits for one look-up. */
   lookUpFollowersMax: 10_000,

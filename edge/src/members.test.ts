@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { type merchants, routes } from '@local-plus/contracts';
 import { bearer, createTokenStage, newPair, tokenOf } from '../test/issuer.ts';
 import { authorized, grant, jsonResponse, key, merchantId, startMs, told, walletId } from '../test/stage.ts';
-import { keyDigest } from './api-key.ts';
+import { keyDigest } from './key-digests.ts';
 import { edgeLimits } from './limits.ts';
 
 const pair = await newPair('ES256', 'k');
@@ -89,7 +89,7 @@ describe('a merchant that is not active', () => {
 describe('a key that expires', () => {
   it('is refused from then on, however young core’s word is', async () => {
     const { stage, keys: known } = await createTokenStage([pair]);
-    const digest = (await keyDigest(`Bearer ${key}`)) as string;
+    const digest = await keyDigest(key);
     known.set(digest, { ...grant, expires_at_ms: startMs + 1_000 });
     const ask = async () => told(await stage.ask(balance, { headers: authorized }));
     assert.equal(await ask(), '201');

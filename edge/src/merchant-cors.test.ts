@@ -14,7 +14,7 @@ import {
   told,
   walletId,
 } from '../test/stage.ts';
-import { keyDigest } from './api-key.ts';
+import { keyDigest } from './key-digests.ts';
 import { weights } from './limiting/weights.ts';
 import { edgeLimits } from './limits.ts';
 import { plainSurface } from './surface-config.ts';
@@ -33,7 +33,7 @@ async function stageWith(corsOrigins: readonly string[] = []): Promise<Stage> {
   const stage = await createStage({ config: { ...ports.config, surface } });
   const tenant = tenantOf(shop);
   stage.tenants.set(merchantId, tenant).set(otherMerchantId, tenantOf(otherShop));
-  stage.keys.set((await keyDigest(`Bearer ${key}`)) as string, { ...grant, tenant });
+  stage.keys.set(await keyDigest(key), { ...grant, tenant });
   return stage;
 }
 
@@ -150,7 +150,7 @@ describe('an answer', () => {
 
   it('to a caller whose merchant allows none may be read by no merchant’s', async () => {
     const stage = await stageWith();
-    stage.keys.set((await keyDigest(`Bearer ${key}`)) as string, { ...grant, tenant: null });
+    stage.keys.set(await keyDigest(key), { ...grant, tenant: null });
     await stage.ask(balance, preflight(shop));
     assert.equal(readableBy(await stage.ask(balance, { headers: { ...authorized, origin: shop } })), null);
   });

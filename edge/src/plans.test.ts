@@ -14,7 +14,7 @@ import {
   told,
   walletId,
 } from '../test/stage.ts';
-import { keyDigest } from './api-key.ts';
+import { keyDigest } from './key-digests.ts';
 
 const balance = `/v1/wallets/${walletId}/balance`;
 
@@ -31,7 +31,7 @@ async function inTurn(count: number, ask: (at: number) => Promise<Response>): Pr
 const missing = () => problemResponse(404, 'not_found');
 async function stageOf(change: Partial<merchants.KeyGrantAsTold>): Promise<Stage> {
   const stage = await createStage();
-  stage.keys.set((await keyDigest(`Bearer ${key}`)) as string, { ...grant, ...change });
+  stage.keys.set(await keyDigest(key), { ...grant, ...change });
   return stage;
 }
 
@@ -167,7 +167,7 @@ describe('a plan', () => {
   it('of an older core, which says nothing of more, is the minute’s alone', async () => {
     const { burst: _burst, requests_per_month: _month, tenant: _tenant, ...older } = grant;
     const stage = await createStage();
-    stage.keys.set((await keyDigest(`Bearer ${key}`)) as string, older as merchants.KeyGrantAsTold);
+    stage.keys.set(await keyDigest(key), older as merchants.KeyGrantAsTold);
     const answer = await stage.ask(balance, { headers: authorized });
     assert.equal(answer.headers.get('ratelimit-policy'), '"key";q=1000;w=60');
   });

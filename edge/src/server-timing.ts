@@ -9,9 +9,9 @@ import type { Answer, Exchange } from './exchange.ts';
 export function serverTiming(exchange: Exchange, answer: Answer, nowMs: number): string {
   const { originMs } = exchange;
   const edgeMs = Math.max(0, nowMs - exchange.startedAtMs - originMs);
-  const metrics = [`edge;dur=${edgeMs}`];
-  if (originMs > 0) metrics.push(`origin;dur=${originMs}`);
+  let metrics = `edge;dur=${edgeMs}`;
+  if (originMs > 0) metrics += `, origin;dur=${originMs}`;
   const cacheStatus = answer.headers['cache-status'];
-  if (cacheStatus !== undefined) metrics.push(`cache;desc=${cacheStatus.includes('; hit') ? 'hit' : 'miss'}`);
-  return metrics.join(', ');
+  if (cacheStatus !== undefined) metrics += `, cache;desc=${cacheStatus.includes('; hit') ? 'hit' : 'miss'}`;
+  return metrics;
 }

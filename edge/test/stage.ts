@@ -4,8 +4,8 @@
  */
 import { internalPaths, type members, type merchants } from '@local-plus/contracts';
 import { createEdge, type Edge, MemoryLimiter, MemoryPlans, type Ports, type Trouble } from '../index.ts';
-import { keyDigest } from '../src/api-key.ts';
 import { Exchange } from '../src/exchange.ts';
+import { keyDigest } from '../src/key-digests.ts';
 import type { OriginRequest } from '../src/ports.ts';
 import { plainSurface } from '../src/surface-config.ts';
 
@@ -65,7 +65,7 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
   const asked: Asked[] = [];
   const lookUps: string[] = [];
   const troubles: Trouble[] = [];
-  const keys = new Map([[(await keyDigest(`Bearer ${key}`)) as string, grant]]);
+  const keys = new Map([[await keyDigest(key), grant]]);
   const tenants = new Map<string, merchants.TenantAsTold>();
   const members = new Map<string, members.MemberGrant>();
   const membersAsked: string[] = [];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createTokenStage, newPair, type TokenStage, tokenOf } from '../../test/issuer.ts';
 import { earn, grant, key, told, walletId } from '../../test/stage.ts';
-import { keyDigest } from '../api-key.ts';
+import { keyDigest } from '../key-digests.ts';
 import { parseIdentity } from './config.ts';
 
 const team = 'team.cloudflareaccess.com';
@@ -26,7 +26,7 @@ async function onboard({ stage }: TokenStage, headers: Record<string, string>): 
 describe('an operator’s route behind Access', () => {
   it('takes the operator’s token and an assertion, and asks the team for its keys', async () => {
     const issuer = await createTokenStage([pair], identity);
-    issuer.keys.set((await keyDigest(`Bearer ${key}`)) as string, { ...grant, merchant_id: null, scopes: ['admin'] });
+    issuer.keys.set(await keyDigest(key), { ...grant, merchant_id: null, scopes: ['admin'] });
     assert.equal(await onboard(issuer, { 'cf-access-jwt-assertion': await assertion() }), '201');
     assert.deepEqual(issuer.askedOutside, [`https://${team}/cdn-cgi/access/certs`]);
     assert.equal(issuer.asked[0]?.headers['cf-access-jwt-assertion'], undefined);
@@ -44,7 +44,7 @@ describe('an operator’s route behind Access', () => {
   for (const [name, making] of refused) {
     it(`refuses ${name}, whoever brings it: 401`, async () => {
       const issuer = await createTokenStage([pair], identity);
-      issuer.keys.set((await keyDigest(`Bearer ${key}`)) as string, { ...grant, merchant_id: null, scopes: ['admin'] });
+      issuer.keys.set(await keyDigest(key), { ...grant, merchant_id: null, scopes: ['admin'] });
       assert.equal(await onboard(issuer, { 'cf-access-jwt-assertion': await making() }), '401 unauthenticated');
       assert.deepEqual(issuer.asked, []);
     });
@@ -72,7 +72,7 @@ describe('an operator’s route behind Access', () => {
 
   it('asks for nothing more where Access is not configured', async () => {
     const issuer = await createTokenStage([pair], { access: null });
-    issuer.keys.set((await keyDigest(`Bearer ${key}`)) as string, { ...grant, merchant_id: null, scopes: ['admin'] });
+    issuer.keys.set(await keyDigest(key), { ...grant, merchant_id: null, scopes: ['admin'] });
     assert.equal(await onboard(issuer, {}), '201');
   });
 });

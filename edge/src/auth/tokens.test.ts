@@ -15,7 +15,7 @@ import {
   told,
   walletId,
 } from '../../test/stage.ts';
-import { keyDigest } from '../api-key.ts';
+import { keyDigest } from '../key-digests.ts';
 import { weights } from '../limiting/weights.ts';
 
 const balance = `/v1/wallets/${walletId}/balance`;
@@ -97,7 +97,7 @@ describe('a customer', () => {
     const { stage, keys, tenants, tenantsAsked } = await createTokenStage([pair]);
     const tenant = { plan: { requests_per_minute: 10, burst: null, requests_per_month: null }, allowed_origins: [] };
     tenants.set(merchantId, tenant);
-    keys.set((await keyDigest(`Bearer ${key}`)) as string, { ...grant, tenant });
+    keys.set(await keyDigest(key), { ...grant, tenant });
     const [one, two] = [bearer(await tokenOf(pair)), bearer(await tokenOf(pair, { sub: 'customer-2' }))];
     const theirs = bearer(await tokenOf(pair, { merchant_id: otherMerchantId }));
     assert.deepEqual(await inTurn(4, () => stage.ask(balance, { headers: one })), { 201: 4 });
