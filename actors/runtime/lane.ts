@@ -88,6 +88,8 @@ export class Lane implements CommitStage {
   #batch = 0;
   /** Commands per batch for now: halved by a refused statement, doubled by a committed one (W6). */
   #commandsMaxNow: number;
+  /** Commands of the last committed batch. */
+  #commandsLast = 0;
   /** Keys to be looked up before the next optimistic batch. */
   #soberKeys = 0;
 
@@ -200,10 +202,15 @@ export class Lane implements CommitStage {
     });
   }
 
-  /** W3: nobody waits for a look-up whom an optimistic batch can take at once. True: there is one to be sent. */
+  /**
+   * W3: nobody waits for a look-up whom an optimistic batch can take at once. Not after a large batch: then there is much to
+   * do, and more gets into the next one while its keys are looked up. True: there is one to be sent.
+   */
   #hope(): boolean {
     if (this.#state !== 'running' || this.#flights.length > 0 || this.#soberKeys > 0) return false;
-    const pendings = this.#lookUps.takeOptimistic(this.#ports.limits.optimisticKeysMax);
+    const { optimisticKeysMax } = this.#ports.limits;
+    if (this.#commandsLast > optimisticKeysMax) return false;
+    const pendings = this.#lookUps.takeOptimistic(optimisticKeysMax);
     for (const pending of pendings) {
       pending.beOptimistic();
       this.#assembler.wake(pending.actor);
@@ -276,6 +283,7 @@ export class Lane implements CommitStage {
     this.#commandsMaxNow = Math.min(this.#commandsMaxNow * 2, this.#ports.limits.batchCommandsMax);
     this.counters.batches++;
     this.counters.commands += rows.pendings.length;
+    this.#commandsLast = rows.pendings.length;
     if (batch.newKeys.length > 0) this.counters.optimisticBatches++;
     for (const [place, actor] of rows.postedActors.entries()) {
       actor.committed = rows.postedStates[place] as AccountState;

@@ -10,7 +10,7 @@ export interface RuntimeLimits {
   readonly flightsMax: number;
   /** How many commands have to be ready for a batch to follow one that is in the air. */
   readonly overlapCommandsMin: number;
-  /** Keys of one optimistic batch: with more waiting, and nothing in the air, they are looked up. 0: they always are. */
+  /** Keys of one optimistic batch: where more wait, or were in the last batch, they are looked up. 0: they always are. */
   readonly optimisticKeysMax: number;
   /** How many keys are looked up, after an optimistic batch was refused, before the next one. */
   readonly optimismAfterKeys: number;
@@ -50,7 +50,7 @@ export const runtimeLimits: RuntimeLimits = {
   partsMax: 100,
   flightsMax: 2,
   overlapCommandsMin: 64,
-  optimisticKeysMax: 32,
+  optimisticKeysMax: 16,
   optimismAfterKeys: 200,
   lookUpsMax: 1_000,
   queueMsMax: 1_000,

@@ -77,6 +77,16 @@ describe('an optimistic batch', () => {
     );
   });
 
+  it('takes nobody after a large batch, until a small one shows that there is little to do', async () => {
+    const on = await warm({ optimisticKeysMax: 2 });
+    const optimists = () => on.runtime.status.counters.optimisticBatches;
+    await Promise.all(['a', 'b', 'c'].map((key) => earn(on, key)));
+    await earn(on, 'alone');
+    assert.equal(optimists(), 0);
+    await earn(on, 'alone again');
+    assert.equal(optimists(), 1);
+  });
+
   it('I3: with a key that was used is refused, looked up, and answered as the first time', async () => {
     const on = await warm();
     const { stage, runtime, account } = on;
