@@ -1,22 +1,13 @@
 /** How Postgres goes about the statements: by the indexes, whatever the statistics say, and no further than asked. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { batchOf, newAccountId, posted } from '@local-plus/actors/conformance';
+import { batchOf, newAccountId, posted, refused } from '@local-plus/actors/conformance';
 import type { AccountId, IdempotencyKey } from '@local-plus/contracts';
 import postgres from 'postgres';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { dueStatement } from './dues.ts';
 import { closeTransfersStatement, openTransfersStatement } from './open-transfers.ts';
-import {
-  commitDeparturesStatement,
-  commitOptimisticStatement,
-  commitParameters,
-  commitStatement,
-  departureParameters,
-  keyParameters,
-  lookUpParameters,
-  lookUpStatement,
-} from './statements.ts';
+import { commitOf, lookUpParameters, lookUpStatement } from './statements.ts';
 import { PostgresLedgerStore, plannerSettings, storeDefaults } from './store.ts';
 
 interface PlanNode {
@@ -63,9 +54,6 @@ describe('the plans of the ledger', () => {
     database = await startDatabase();
     session = postgres(database.url, { max: 1, fetch_types: false, connection: plannerSettings });
     await session.unsafe(`prepare look_up as ${lookUpStatement}`);
-    await session.unsafe(`prepare write_batch as ${commitStatement}`);
-    await session.unsafe(`prepare write_departures as ${commitDeparturesStatement}`);
-    await session.unsafe(`prepare write_optimistic as ${commitOptimisticStatement}`);
   });
   after(async () => {
     await session.end();
@@ -124,36 +112,38 @@ describe('the plans of the ledger', () => {
     assert.ok(scans.includes('account_states_pkey: 0 × 0'), String(scans));
   });
 
-  it('a batch finds its writer by the key', async () => {
-    const batch = batchOf({ writerId: 1, epoch: 1, batch: 1 }, { posted: [posted(tailed, 41)] });
-    const nodes = await planOf('write_batch', commitParameters(batch), false);
-    assert.ok(nodes.some((node) => node['Index Name'] === 'writers_pkey'));
-    assert.ok(!nodes.some((node) => node['Node Type'] === 'Seq Scan'));
-  });
+  const tablesOf = (nodes: readonly PlanNode[]) =>
+    nodes.filter((node) => node['Node Type'] === 'ModifyTable').map((node) => node['Relation Name']);
 
-  it('a batch without a transfer across lanes has no part in them; one with, one insert more', async () => {
+  /** As the store would send it, but for its being done. */
+  async function planOfCommit(rows: Parameters<typeof batchOf>[1]): Promise<PlanNode[]> {
+    const { statement, parameters } = commitOf(batchOf({ writerId: 1, epoch: 1, batch: 1 }, rows));
+    await session.unsafe(`prepare write_batch as ${statement}`);
+    const nodes = await planOf('write_batch', parameters, false);
+    await session.unsafe('deallocate write_batch');
+    assert.ok(!nodes.some((node) => node['Node Type'] === 'Seq Scan'));
+    return nodes;
+  }
+
+  it('a batch finds its writer by the key, and names no table but those that it has rows for', async () => {
+    const plain = await planOfCommit({ posted: [posted(tailed, 41)] });
+    assert.ok(plain.some((node) => node['Index Name'] === 'writers_pkey'));
+    assert.deepEqual(tablesOf(plain), ['writers', 'transactions']);
     const detail = { partner: newAccountId(), across: true } as const;
     const departure = posted(tailed, 41, {}, { kind: 'transfer_out', detail });
-    const without = batchOf({ writerId: 1, epoch: 1, batch: 1 }, { posted: [posted(tailed, 41)] });
-    const batch = { ...without, posted: [departure] };
-    const plain = await planOf('write_batch', commitParameters(without), false);
-    const more = await planOf(
-      'write_departures',
-      [...commitParameters(batch), ...departureParameters(batch.posted)],
-      false,
-    );
-    const tables = (nodes: readonly PlanNode[]) =>
-      nodes.filter((node) => node['Node Type'] === 'ModifyTable').map((node) => node['Relation Name']);
-    assert.deepEqual(tables(more), [...tables(plain), 'open_transfers']);
-    assert.ok(!more.some((node) => node['Node Type'] === 'Seq Scan'));
+    assert.deepEqual(tablesOf(await planOfCommit({ posted: [departure] })), [...tablesOf(plain), 'open_transfers']);
+    const more = posted(tailed, 41, {}, { checkpoint: '{}', due: { atMs: 1 } });
+    assert.deepEqual(tablesOf(await planOfCommit({ posted: [more], refused: [refused(tailed, 'r')] })), [
+      ...tablesOf(plain),
+      'refusals',
+      'account_states',
+      'account_dues',
+    ]);
   });
 
   it('an optimistic batch costs two probes a key, and one of its writer', async () => {
-    const batch = batchOf({ writerId: 1, epoch: 1, batch: 1 }, { posted: [posted(tailed, 41)] });
-    const keys = [1, 2, 3].map((n) => ({ accountId: tailed, idempotencyKey: `new-${n}` as IdempotencyKey }));
-    const parameters = [...commitParameters(batch), ...departureParameters([]), ...keyParameters(keys)];
-    const nodes = await planOf('write_optimistic', parameters, false);
-    assert.ok(!nodes.some((node) => node['Node Type'] === 'Seq Scan'));
+    const newKeys = [1, 2, 3].map((n) => ({ accountId: tailed, idempotencyKey: `new-${n}` as IdempotencyKey }));
+    const nodes = await planOfCommit({ posted: [posted(tailed, 41)], newKeys });
     const indexes = nodes.flatMap((node) => node['Index Name'] ?? []).sort();
     assert.deepEqual(indexes, [
       'refusals_pkey',

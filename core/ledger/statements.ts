@@ -2,12 +2,20 @@
  * The ledger's statements, and how a batch or its look-ups become their parameters. SQL only; what they mean stands in
  * `store.ts`, how their rows are read in `found.ts`.
  *
- * A batch is one statement with one array per column: its text never changes, so it is prepared once, and a batch of
- * 1,000 costs one round trip. The arrays are written here as Postgres array literals, which is cheaper than the
+ * A batch is one statement with one array per column: its text does not go by how many rows there are, so it is prepared once,
+ * and a batch of 1,000 costs one round trip. The arrays are written here as Postgres array literals, which is cheaper than the
  * driver's general encoder. `unnest` fills the shorter of its arrays with nulls, so a column that says nothing in a whole
  * batch is sent as an empty array.
  */
-import { type Batch, detailText, type Key, type LookUps, type PostedRow, type RefusedRow } from '@local-plus/actors';
+import {
+  type Batch,
+  detailText,
+  isDeparture,
+  type Key,
+  type LookUps,
+  type PostedRow,
+  type RefusedRow,
+} from '@local-plus/actors';
 import type { AccountId, ProgramId } from '@local-plus/contracts';
 
 /**
@@ -49,18 +57,26 @@ select 3, q.n::int, h.version, null, null, h.balance_after, h.held_after,
 from unnest($1::uuid[]) with ordinality as q(account_id, n),
   lateral (select * from transactions where account_id = q.account_id order by version desc limit 1) as h`;
 
+const fenceRow = 'id = $1::smallint and epoch = $2::bigint and batch = $3::bigint - 1';
+const FENCE_PARAMETERS = 3;
+
+/** What a batch may consist of. Each has its own place among the parameters, an array a column. */
+interface Part {
+  /** Of its columns. */
+  readonly types: readonly string[];
+  /** @param rows its parameters, as what `unnest` takes */
+  readonly insert: (rows: string) => string;
+}
+
 /**
  * Everything hangs on the fence: without its row, nothing is inserted. `seq` is put together here: writer (10 bits),
  * batch (43), place (10).
  */
-const fenceRow = 'id = $1::smallint and epoch = $2::bigint and batch = $3::bigint - 1';
-
-const fence = (condition = ''): string => `fence as (
-  update writers set batch = batch + 1 where ${fenceRow}${condition}
-  returning (id::bigint << 53) | (batch << 10) as seq_base
-)`;
-
-const inserts = `posted as (
+const parts = {
+  posted: {
+    types: `uuid bigint bigint bigint bigint bigint bigint uuid uuid uuid text text text text text text uuid bigint text
+      text`.split(/\s+/),
+    insert: (rows) => `
   insert into transactions (account_id, version, seq, amount, balance_delta, balance_after, held_after, occurred_at,
     contra_account_id, program_id, correlation_id, kind, request_hash, idempotency_key, reference, metadata, traceparent,
     reversal_of, base_version, detail, hash)
@@ -68,59 +84,106 @@ const inserts = `posted as (
     to_timestamp(r.occurred_ms / 1000.0::float8), r.contra_account_id, r.program_id, r.correlation_id,
     r.kind::transaction_kind, decode(r.request_hash, 'hex'), r.idempotency_key, r.reference, r.metadata::json,
     r.traceparent, r.reversal_of, r.base_version, r.detail::json, decode(r.hash, 'hex')
-  from fence as f, unnest($4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[],
-    $11::uuid[], $12::uuid[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[],
-    $20::uuid[], $21::bigint[], $22::text[], $23::text[])
+  from fence as f, unnest(${rows})
     with ordinality as r(account_id, version, amount, balance_delta, balance_after, held_after, occurred_ms,
       contra_account_id, program_id, correlation_id, kind, request_hash, idempotency_key, reference, metadata,
-      traceparent, reversal_of, base_version, detail, hash, place)
-), refused as (
+      traceparent, reversal_of, base_version, detail, hash, place)`,
+  },
+  refused: {
+    types: 'uuid bigint bigint bigint bigint bigint uuid uuid text text text text smallint'.split(' '),
+    insert: (rows) => `
   insert into refusals (account_id, seq, amount, balance, held, version, occurred_at, program_id, correlation_id, kind,
     code, request_hash, idempotency_key, part)
   select r.account_id, f.seq_base | (r.place - 1), r.amount, r.balance, r.held, r.version,
     to_timestamp(r.occurred_ms / 1000.0::float8), r.program_id, r.correlation_id, r.kind::transaction_kind, r.code,
     decode(r.request_hash, 'hex'), r.idempotency_key, r.part
-  from fence as f, unnest($24::uuid[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[],
-    $30::uuid[], $31::uuid[], $32::text[], $33::text[], $34::text[], $35::text[],
-    $36::smallint[])
+  from fence as f, unnest(${rows})
     with ordinality as r(account_id, amount, balance, held, version, occurred_ms, program_id, correlation_id, kind, code,
-      request_hash, idempotency_key, part, place)
-), checkpointed as (
+      request_hash, idempotency_key, part, place)`,
+  },
+  checkpoints: {
+    types: ['uuid', 'bigint', 'text'],
+    insert: (rows) => `
   insert into account_states (account_id, version, state)
-  select r.account_id, r.version, r.state::json
-  from fence as f, unnest($37::uuid[], $38::bigint[], $39::text[]) as r(account_id, version, state)
-), due as (
+  select r.account_id, r.version, r.state::json from fence as f, unnest(${rows}) as r(account_id, version, state)`,
+  },
+  dues: {
+    types: ['uuid', 'bigint', 'uuid'],
+    insert: (rows) => `
   insert into account_dues (account_id, due_at, program_id)
   select r.account_id, coalesce(to_timestamp(r.due_ms / 1000.0::float8), 'infinity'), r.program_id
-  from fence as f, unnest($40::uuid[], $41::bigint[], $42::uuid[]) as r(account_id, due_ms, program_id)
-  on conflict (account_id) do update set due_at = excluded.due_at, program_id = excluded.program_id
-)`;
-
-const departures = `opened as (
+  from fence as f, unnest(${rows}) as r(account_id, due_ms, program_id)
+  on conflict (account_id) do update set due_at = excluded.due_at, program_id = excluded.program_id`,
+  },
+  departures: {
+    types: ['uuid', 'bigint'],
+    insert: (rows) => `
   insert into open_transfers (account_id, version)
-  select r.account_id, r.version
-  from fence as f, unnest($43::uuid[], $44::bigint[]) as r(account_id, version)
-)`;
+  select r.account_id, r.version from fence as f, unnest(${rows}) as r(account_id, version)`,
+  },
+} as const satisfies Record<string, Part>;
+type PartName = keyof typeof parts;
 
-export const commitStatement = `with ${fence()}, ${inserts}
-select false as used from fence`;
-
-/** With departures of transfers across lanes: a text of its own, so that batches without any pay nothing for them. */
-export const commitDeparturesStatement = `with ${fence()}, ${inserts}, ${departures}
-select false as used from fence`;
+const keyTypes = ['uuid', 'text'];
 
 /**
- * With keys that have to be new, and departures. What was used is said only where the fence would have let the batch pass:
- * one that was applied before would find its own keys. Fence and keys are seen at one moment, so no key comes in between.
+ * What was used of the keys that have to be new. It is said only where the fence would have let the batch pass: one that was
+ * applied before would find its own keys. Fence and keys are seen at one moment, so no key comes in between.
  */
-export const commitOptimisticStatement = `with used as (
-  select from unnest($45::uuid[], $46::text[]) as q(account_id, key)
+const usedKeys = (rows: string): string => `used as (
+  select from unnest(${rows}) as q(account_id, key)
   where exists (select from writers where ${fenceRow})
     and (exists (select from transactions where account_id = q.account_id and idempotency_key = q.key)
       or exists (select from refusals where account_id = q.account_id and idempotency_key = q.key))
   limit 1
-), ${fence(' and not exists (select from used)')}, ${inserts}, ${departures}
-select false as used from fence union all select true from used`;
+)`;
+
+/** The statement of a batch with these parts, in this order, and with keys that have to be new behind them or not. */
+function commitStatement(names: readonly PartName[], hasNewKeys: boolean): string {
+  let taken = FENCE_PARAMETERS;
+  const rowsOf = (types: readonly string[]): string => types.map((type) => `$${++taken}::${type}[]`).join(', ');
+  const inserts = names.map((name) => `, ${name} as (${parts[name].insert(rowsOf(parts[name].types))}\n)`);
+  const fence = `fence as (
+  update writers set batch = batch + 1 where ${fenceRow}${hasNewKeys ? ' and not exists (select from used)' : ''}
+  returning (id::bigint << 53) | (batch << 10) as seq_base
+)`;
+  const before = hasNewKeys ? `${usedKeys(rowsOf(keyTypes))}, ` : '';
+  const after = hasNewKeys ? ' union all select true from used' : '';
+  return `with ${before}${fence}${inserts.join('')}
+select false as used from fence${after}`;
+}
+
+const commitStatements = new Map<string, string>();
+
+/**
+ * A batch's statement and its parameters; it returns whether one of the new keys was used, or nothing where the fence did not
+ * let it pass. What is not in a batch is not in its statement: Postgres opens every table that one names, which costs a batch
+ * of one command more than the row. There are 64 texts at most, each prepared once.
+ */
+export function commitOf(batch: Batch): { readonly statement: string; readonly parameters: string[] } {
+  const { posted, refused, newKeys } = batch;
+  const checkpoints = checkpointsOf(posted);
+  const dues = lastDues(posted);
+  const departures = posted.filter(isDeparture);
+  const parameters = [String(batch.writerId), String(batch.epoch), String(batch.batch)];
+  const names: PartName[] = [];
+  const add = (name: PartName, rows: readonly unknown[], columns: () => string[]): void => {
+    if (rows.length === 0) return;
+    names.push(name);
+    parameters.push(...columns());
+  };
+  add('posted', posted, () => postedColumns(posted));
+  add('refused', refused, () => refusedColumns(refused));
+  add('checkpoints', checkpoints, () => checkpointColumns(checkpoints));
+  add('dues', dues, () => dueColumns(dues));
+  add('departures', departures, () => departureColumns(departures));
+  const hasNewKeys = newKeys.length > 0;
+  if (hasNewKeys) parameters.push(...keyColumns(newKeys));
+  const key = `${names.join()} ${hasNewKeys}`;
+  const statement = commitStatements.get(key) ?? commitStatement(names, hasNewKeys);
+  commitStatements.set(key, statement);
+  return { statement, parameters };
+}
 
 export const claimStatement = `
 insert into writers (id, epoch, batch) values ($1::smallint, 1, 0)
@@ -133,29 +196,16 @@ returning epoch, batch`;
 
 export const positionStatement = 'select epoch, batch from writers where id = $1::smallint';
 
-export function commitParameters(batch: Batch): string[] {
-  return [
-    String(batch.writerId),
-    String(batch.epoch),
-    String(batch.batch),
-    ...postedColumns(batch.posted),
-    ...refusedColumns(batch.refused),
-    ...checkpointColumns(checkpointsOf(batch.posted)),
-    ...dueColumns(lastDues(batch.posted)),
-  ];
-}
-
-/** The columns of the open transfers that a batch begins. */
-export function departureParameters(departures: readonly PostedRow[]): string[] {
-  return [array(departures, (row) => row.facts.accountId), array(departures, (row) => row.posting.version)];
-}
-
-export function keyParameters(keys: readonly Key[]): string[] {
-  return [array(keys, (key) => key.accountId), array(keys, (key) => quoted(key.idempotencyKey))];
-}
-
 export function lookUpParameters(lookUps: LookUps): string[] {
-  return [array(lookUps.accounts, (accountId) => accountId), ...keyParameters(lookUps.keys)];
+  return [array(lookUps.accounts, (accountId) => accountId), ...keyColumns(lookUps.keys)];
+}
+
+function departureColumns(rows: readonly PostedRow[]): string[] {
+  return [array(rows, (row) => row.facts.accountId), array(rows, (row) => row.posting.version)];
+}
+
+function keyColumns(keys: readonly Key[]): string[] {
+  return [array(keys, (key) => key.accountId), array(keys, (key) => quoted(key.idempotencyKey))];
 }
 
 function postedColumns(rows: readonly PostedRow[]): string[] {

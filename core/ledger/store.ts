@@ -11,7 +11,6 @@
 import {
   type Batch,
   type Findings,
-  isDeparture,
   type LedgerStore,
   type LookUps,
   type StoreConnection,
@@ -23,12 +22,7 @@ import { endConnection } from '../platform/postgres/index.ts';
 import { type FoundRow, findingsFrom } from './found.ts';
 import {
   claimStatement,
-  commitDeparturesStatement,
-  commitOptimisticStatement,
-  commitParameters,
-  commitStatement,
-  departureParameters,
-  keyParameters,
+  commitOf,
   lookUpParameters,
   lookUpStatement,
   positionStatement,
@@ -95,16 +89,7 @@ export class PostgresLedgerStore implements LedgerStore {
   }
 
   async commit(batch: Batch): Promise<boolean> {
-    const departures = batch.posted.filter(isDeparture);
-    const parameters = commitParameters(batch);
-    let statement = commitStatement;
-    if (batch.newKeys.length > 0) {
-      statement = commitOptimisticStatement;
-      parameters.push(...departureParameters(departures), ...keyParameters(batch.newKeys));
-    } else if (departures.length > 0) {
-      statement = commitDeparturesStatement;
-      parameters.push(...departureParameters(departures));
-    }
+    const { statement, parameters } = commitOf(batch);
     const [row] = await this.#run<{ used: boolean }>('writes', statement, parameters);
     if (row?.used) throw new StoreFailure('refused', 'a new key was used');
     return row !== undefined;

@@ -4,8 +4,8 @@
  */
 import { replaceSource } from '../replace-source.ts';
 
-const FENCE = 'where id = $1::smallint and epoch = $2::bigint and batch = $3::bigint - 1';
+const FENCE = 'id = $1::smallint and epoch = $2::bigint and batch = $3::bigint - 1';
 /** The parameter stays: the statement's text says its type. */
-const BROKEN = 'where id = $1::smallint and $2::bigint is not null and batch = $3::bigint - 1';
+const BROKEN = 'id = $1::smallint and $2::bigint is not null and batch = $3::bigint - 1';
 
 replaceSource('/core/ledger/statements.ts', FENCE, BROKEN);
