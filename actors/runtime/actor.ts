@@ -120,13 +120,13 @@ export class Pending implements KeyAsker {
     return this.also.length === 0 && this.actor.committed !== null;
   }
 
-  beOptimistic(): void {
+  assumeKeyNew(): void {
     this.isOptimistic = true;
     this.#keysToLearn--;
   }
 
   /** Its key has to be looked up after all. */
-  beSober(): void {
+  lookUpKeyAfterAll(): void {
     this.isOptimistic = false;
     this.#keysToLearn++;
   }

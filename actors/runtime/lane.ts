@@ -91,7 +91,7 @@ export class Lane implements CommitStage {
   /** Commands of the last committed batch. */
   #commandsLast = 0;
   /** Keys to be looked up before the next optimistic batch. */
-  #soberKeys = 0;
+  #keysUntilOptimistic = 0;
 
   constructor(ports: LanePorts) {
     this.#ports = ports;
@@ -159,7 +159,7 @@ export class Lane implements CommitStage {
 
   /** A new request in its actor's mailbox: its keys are looked up. */
   lookUp(pending: Pending): void {
-    if (this.#soberKeys > 0) this.#soberKeys--;
+    if (this.#keysUntilOptimistic > 0) this.#keysUntilOptimistic--;
     this.#lookUps.addKey(pending);
     for (const part of pending.also) this.#lookUps.addKey(part);
     this.#schedule();
@@ -196,9 +196,9 @@ export class Lane implements CommitStage {
     this.#flushSoon = true;
     this.#ports.timer.soon(() => {
       this.#flushSoon = false;
-      const isHopeful = this.#hope();
+      const hasOptimistic = this.#takeOptimistic();
       this.#lookUps.flush();
-      if (isHopeful) this.#flush();
+      if (hasOptimistic) this.#flush();
     });
   }
 
@@ -206,13 +206,13 @@ export class Lane implements CommitStage {
    * W3: nobody waits for a look-up whom an optimistic batch can take at once. Not after a large batch: then there is much to
    * do, and more gets into the next one while its keys are looked up. True: there is one to be sent.
    */
-  #hope(): boolean {
-    if (this.#state !== 'running' || this.#flights.length > 0 || this.#soberKeys > 0) return false;
+  #takeOptimistic(): boolean {
+    if (this.#state !== 'running' || this.#flights.length > 0 || this.#keysUntilOptimistic > 0) return false;
     const { optimisticKeysMax } = this.#ports.limits;
     if (this.#commandsLast > optimisticKeysMax) return false;
     const pendings = this.#lookUps.takeOptimistic(optimisticKeysMax);
     for (const pending of pendings) {
-      pending.beOptimistic();
+      pending.assumeKeyNew();
       this.#assembler.wake(pending.actor);
     }
     return pendings.length > 0;
@@ -313,7 +313,7 @@ export class Lane implements CommitStage {
     const flights = this.#flights.splice(0);
     const pendings = flights.flatMap(({ rows }) => rows.pendings);
     const size = flights[0]?.rows.pendings.length ?? 0;
-    const wasOptimistic = this.#sober(pendings);
+    const wasOptimistic = this.#lookUpAfterAll(pendings);
     if (!wasOptimistic) this.#shrink(size, cause);
     this.#assembler.putBack(pendings);
     if (wasOptimistic) return this.#lookUps.flush();
@@ -326,13 +326,13 @@ export class Lane implements CommitStage {
   }
 
   /** W3: most likely a key was used; whatever else it is comes out once they are looked up. True: some were not. */
-  #sober(pendings: readonly Pending[]): boolean {
+  #lookUpAfterAll(pendings: readonly Pending[]): boolean {
     const optimists = pendings.filter(({ isOptimistic }) => isOptimistic);
     if (optimists.length === 0) return false;
     this.counters.optimisticRefused++;
-    this.#soberKeys = this.#ports.limits.optimismAfterKeys;
+    this.#keysUntilOptimistic = this.#ports.limits.optimismAfterKeys;
     for (const pending of optimists) {
-      pending.beSober();
+      pending.lookUpKeyAfterAll();
       this.#lookUps.addKey(pending);
     }
     return true;

@@ -109,16 +109,16 @@ describe('an optimistic batch', () => {
     assert.equal(new Set(keysOf(on)).size, keysOf(on).length);
   });
 
-  it('that was mistaken makes sober: the next keys are looked up', async () => {
+  it('that was mistaken has the next keys looked up', async () => {
     const on = await warm();
     await earn(on, 'k');
     await earn(on, 'k');
     const before = on.runtime.status;
-    for (let count = 0; count < AFTER_KEYS; count++) await earn(on, `sober ${count}`);
-    const sober = on.runtime.status;
-    assert.equal(sober.lookUpStatements - before.lookUpStatements, AFTER_KEYS - 1, 'the mistaken one was the first');
-    await earn(on, 'hopeful');
-    assert.equal(on.runtime.status.lookUpStatements, sober.lookUpStatements);
+    for (let count = 0; count < AFTER_KEYS; count++) await earn(on, `looked up ${count}`);
+    const after = on.runtime.status;
+    assert.equal(after.lookUpStatements - before.lookUpStatements, AFTER_KEYS - 1, 'the mistaken one was the first');
+    await earn(on, 'optimistic again');
+    assert.equal(on.runtime.status.lookUpStatements, after.lookUpStatements);
   });
 
   for (const fault of ['lost before', 'lost after', 'ghost'] as const) {
