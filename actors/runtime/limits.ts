@@ -51,7 +51,7 @@ export const runtimeLimits: RuntimeLimits = {
   flightsMax: 2,
   overlapCommandsMin: 64,
   optimisticKeysMax: 16,
-  optimismAfterKeys: 200,
+  optimismAfterKeys: 10,
   lookUpsMax: 1_000,
   queueMsMax: 1_000,
   tenantShare: 4,
