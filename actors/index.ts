@@ -9,7 +9,7 @@ export type * from './account/model.ts';
 export { restore } from './account/restore.ts';
 export { spendableOf } from './account/state.ts';
 export * from './ports.ts';
-export type { LaneCounters, LaneState } from './runtime/lane.ts';
+export type { LaneCounters, LaneState } from './runtime/lane-ports.ts';
 export { checkRuntimeLimits, type RuntimeLimits, runtimeLimits } from './runtime/limits.ts';
 export type { AccountRequest, Outcome, Part, Posted } from './runtime/outcome.ts';
 export { Runtime, type RuntimePorts, type RuntimeStatus } from './runtime/runtime.ts';

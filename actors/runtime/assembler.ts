@@ -46,6 +46,14 @@ export class Rows {
   get size(): number {
     return this.posted.length + this.refused.length;
   }
+
+  /** They are on disk: readers may see what they made of their accounts. */
+  commit(): void {
+    for (const [place, actor] of this.postedActors.entries()) {
+      actor.committed = this.postedStates[place] as AccountState;
+      actor.committedHash = (this.posted[place] as PostedRow).hash;
+    }
+  }
 }
 
 export class Assembler {

@@ -17,59 +17,15 @@
  *
  * Knows no SQL and no wire. How W3 comes about stands in look-ups.ts, how a batch is filled in assembler.ts.
  */
-import { transactionId } from '@local-plus/contracts';
-import type { AccountState } from '../account/model.ts';
-import {
-  type Batch,
-  type CommittedBatch,
-  type LedgerStore,
-  type PostedRow,
-  type RefusedRow,
-  StoreFailure,
-  type Timer,
-  type WriterPosition,
-} from '../ports.ts';
+import type { Batch, RefusedRow, StoreFailure, WriterPosition } from '../ports.ts';
 import type { Actor, Pending } from './actor.ts';
 import type { CommitStage, LookUpStage } from './admission.ts';
-import { Assembler, type AssemblerPorts, type Rows } from './assembler.ts';
+import { Assembler, type Rows } from './assembler.ts';
+import { claim } from './claim.ts';
+import { type Flight, isRefused, postedAt } from './flight.ts';
+import { LaneCounters, type LanePorts, type LaneState } from './lane-ports.ts';
 import { LookUps } from './look-ups.ts';
-import type { Posted } from './outcome.ts';
 import { Pace } from './pace.ts';
-
-export interface LanePorts extends Omit<AssemblerPorts, 'reload'> {
-  readonly store: LedgerStore;
-  readonly timer: Timer;
-  readonly writerId: number;
-  /** Called in batch order, right after each commit. Must be quick and must not throw. */
-  readonly committed: (batch: CommittedBatch) => void;
-  /** The epoch was raised by another process: this one must never write again. */
-  readonly superseded: () => void;
-}
-
-/** `starting` until claimed; `frozen` while an outcome is unknown or the store is away. */
-export type LaneState = 'starting' | 'running' | 'frozen' | 'superseded' | 'stopped';
-
-/** A batch on its way, and what was heard of it. */
-interface Flight {
-  readonly batch: Batch;
-  readonly rows: Rows;
-  readonly sentMs: number;
-  /** Whether it was applied, or why that is not known; null: in the air. */
-  reply: boolean | Error | null;
-}
-
-/** Plain numbers, read when scraped. */
-export class LaneCounters {
-  batches = 0;
-  commands = 0;
-  refusals = 0;
-  unknownOutcomes = 0;
-  refusedStatements = 0;
-  optimisticBatches = 0;
-  optimisticRefused = 0;
-  /** Called with every batch's size and time. */
-  observe: ((commands: number, statementMs: number) => void) | null = null;
-}
 
 export class Lane implements CommitStage {
   readonly #ports: LanePorts;
@@ -149,7 +105,19 @@ export class Lane implements CommitStage {
 
   /** Takes the writer over. Tries, paced, until it succeeds or the lane is stopped. */
   start(): Promise<void> {
-    return new Promise((started) => this.#claim(started, this.#ports.limits.backoffMs));
+    return new Promise((started) => {
+      const isStopped = (): boolean => this.#state === 'stopped';
+      claim(this.#ports, isStopped, (position) => {
+        if (position !== null) this.#claimed(position);
+        started();
+      });
+    });
+  }
+
+  #claimed({ epoch, batch }: WriterPosition): void {
+    this.#epoch = epoch;
+    this.#batch = batch;
+    if (this.#state === 'starting') this.#state = 'running';
   }
 
   /** Nothing is accepted any more; what flies is not waited for. */
@@ -168,26 +136,6 @@ export class Lane implements CommitStage {
   load(actor: Actor): void {
     this.#lookUps.addLoad(actor);
     this.#schedule();
-  }
-
-  #claim(started: () => void, backoffMs: number): void {
-    if (this.#state === 'stopped') return started();
-    const { store, writerId, log, timer, limits } = this.#ports;
-    store.claim(writerId).then(
-      (position) => {
-        this.#epoch = position.epoch;
-        this.#batch = position.batch;
-        if (this.#state === 'starting') this.#state = 'running';
-        log.info('writer claimed', { writerId, ...position });
-        started();
-      },
-      (cause) => {
-        log.warn('the writer is not claimed yet', { writerId, cause: String(cause) });
-        store.reset('writes').then(() => {
-          timer.after(backoffMs, () => this.#claim(started, Math.min(backoffMs * 2, limits.backoffMsMax)));
-        });
-      },
-    );
   }
 
   /** Lets the requests of one moment share a look-up, or go without. */
@@ -285,10 +233,7 @@ export class Lane implements CommitStage {
     this.counters.commands += rows.pendings.length;
     this.#commandsLast = rows.pendings.length;
     if (batch.newKeys.length > 0) this.counters.optimisticBatches++;
-    for (const [place, actor] of rows.postedActors.entries()) {
-      actor.committed = rows.postedStates[place] as AccountState;
-      actor.committedHash = (rows.posted[place] as PostedRow).hash;
-    }
+    rows.commit();
   }
 
   /** W4: tells the relay and the clients. */
@@ -447,13 +392,4 @@ export class Lane implements CommitStage {
       for (const pending of rows.pendings) this.#ports.settle(pending, { type: 'unavailable' });
     }
   }
-}
-
-function postedAt(writerId: number, batch: Batch, place: number): Posted {
-  const row = batch.posted[place] as PostedRow;
-  return { row, transactionId: transactionId(row.posting.occurredAtMs, { writerId, batch: batch.batch, place }) };
-}
-
-function isRefused(reply: unknown): reply is StoreFailure {
-  return reply instanceof StoreFailure && reply.outcome === 'refused';
 }

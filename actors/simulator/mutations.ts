@@ -39,7 +39,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'W5: takes an unknown outcome for a refusal',
-    file: lane,
+    file: 'runtime/flight.ts',
     find: "return reply instanceof StoreFailure && reply.outcome === 'refused';",
     replace: 'return reply instanceof StoreFailure;',
   },
