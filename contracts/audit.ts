@@ -14,7 +14,7 @@ const place = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 export const entriesQuery = z.strictObject({
   merchant_id: merchantId,
   action: action.optional().describe('`merchant.suspend`, say.'),
-  target_id: z.string().min(1).max(64).optional(),
+  target_id: fields.text(64).optional(),
   from: fields.moment.optional().describe('Not before.'),
   to: fields.moment.optional().describe('Before.'),
   ...fields.pageQuery,

@@ -240,6 +240,15 @@ describe("the edge's signature", () => {
   });
 });
 
+/** By a pattern, or because it has a closed set of values or a format. */
+function refusesNul(schema: Readonly<Record<string, unknown>>): boolean {
+  const parts = [schema, ...((schema['allOf'] as Record<string, unknown>[] | undefined) ?? [])];
+  return (
+    ['enum', 'const', 'format'].some((member) => member in schema) ||
+    parts.some(({ pattern }) => typeof pattern === 'string' && !new RegExp(pattern, 'u').test('\0'))
+  );
+}
+
 describe('OpenAPI', () => {
   it('documents every route, with a problem for every 4xx and 5xx', () => {
     const { paths } = openapi() as { paths: Record<string, Record<string, { responses: Record<string, unknown> }>> };
@@ -249,5 +258,37 @@ describe('OpenAPI', () => {
       assert.ok(operation.responses[String(route.status)], id);
       assert.equal('401' in operation.responses, route.scope !== null, id);
     }
+  });
+
+  it('says of every text of a request which characters it has: none has U+0000, and any is refused that has it', () => {
+    const { paths, components } = openapi() as {
+      paths: Record<string, Record<string, { parameters?: unknown; requestBody?: unknown }>>;
+      components: { schemas: Record<string, unknown> };
+    };
+    const texts: string[] = [];
+    const silent: string[] = [];
+    const seen = new Set<string>();
+    const walk = (node: unknown, place: string): void => {
+      if (typeof node !== 'object' || node === null) return;
+      const schema = node as Record<string, unknown>;
+      const { type, $ref: reference } = schema;
+      if (typeof reference === 'string' && !seen.has(reference)) {
+        seen.add(reference);
+        const name = reference.slice('#/components/schemas/'.length);
+        walk(components.schemas[name], name);
+      }
+      if (type === 'string' || (Array.isArray(type) && type.includes('string'))) {
+        texts.push(place);
+        if (!refusesNul(schema)) silent.push(place);
+      }
+      for (const [member, value] of Object.entries(schema)) walk(value, `${place}/${member}`);
+    };
+    for (const [path, operations] of Object.entries(paths)) {
+      for (const [method, { parameters, requestBody }] of Object.entries(operations)) {
+        walk([parameters, requestBody], `${method} ${path}`);
+      }
+    }
+    assert.ok(texts.length > 100, `only ${texts.length} texts were found`);
+    assert.deepEqual(silent, []);
   });
 });

@@ -60,6 +60,8 @@ export const code = z
   .min(codeDataChars + 1)
   .max(limits.codeTypedCharsMax)
   .refine((typed) => readCode(typed) !== null, { error: 'is mistyped: no gift card has such a code' })
+  // Of which characters a right one is, whatever their order: no other is accepted.
+  .meta({ pattern: '^[0-9A-Za-z\\s\\u00ad\\u2010-\\u2015\\u2212-]+$' })
   .describe(
     'As it is typed: case, spaces and dashes do not matter; O is read as 0, I and L as 1. Its check character shows mistyped ones.',
   );

@@ -1,6 +1,7 @@
 /**
  * Tiers while clients earn, spend and reverse through two processes, shards move, and the follower is taken over from, again and
- * again: in the end every tier is what the rows say, and every change was announced once, in order.
+ * again: in the end every tier is what the rows say, and every change was announced once, in order. SEED=<the seed in the
+ * test's name> draws the same operations; how they interleave, the machine decides.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -10,6 +11,7 @@ import { promisify } from 'node:util';
 import { tierChangedEvent, wallets, tiers as wire } from '@local-plus/contracts';
 import type postgres from 'postgres';
 import type { Database } from '../platform/postgres/index.ts';
+import { seededRandom } from '../test/random.ts';
 import { eventually, operator, type SignedClient, TestStack } from '../test/stack.ts';
 import { inLanes, Tenant } from '../test/tenant.ts';
 import { verifyTiers } from './index.ts';
@@ -23,7 +25,9 @@ interface Owned {
   readonly wallet: string;
 }
 
-const random = (below: number): number => Math.floor(Math.random() * below);
+const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const draw = seededRandom(seed);
+const random = (below: number): number => Math.floor(draw() * below);
 const anyOf = <Item>(items: readonly Item[]): Item => items[random(items.length)] as Item;
 
 /** Its shards go to the other process. */
@@ -115,7 +119,7 @@ describe('the follower of the ledger', () => {
     await sql`update tier_follower set holder = gen_random_uuid(), epoch = epoch + 1, until = now()`;
   }
 
-  it('counts every row once, whoever wrote it and whoever follows', async () => {
+  it(`counts every row once, whoever wrote it and whoever follows (SEED=${seed})`, async () => {
     const first = await stack.startCore({ WRITER_ID: '1' });
     const second = await stack.startCore({ WRITER_ID: '2' });
     const program = { reversal_policy: { type: 'recover' } };

@@ -72,10 +72,17 @@ export function configText(tenant: Tenant): string {
   ].join('\n');
 }
 
-/** Codes that are somebody's, a key that is one, jobs of one card, and files from their beginning. */
-function giftcardText({ codes, jobIds, ids, publicKey }: Tenant): string[] {
+/** Codes that are somebody's, a key that is one, jobs of one card, a card with its own redemptions, and files from their beginning. */
+function giftcardText({ codes, jobIds, ids, spent, publicKey }: Tenant): string[] {
   const job = jobIds.length > 0 ? jobIds : ids.giftcard_batch_id;
-  const values = { code: codes, job, public_key_x: [publicKey.x], public_key_y: [publicKey.y] };
+  const values = {
+    code: codes,
+    job,
+    spent_giftcard: [spent.giftcardId],
+    redeemed: spent.transactionIds,
+    public_key_x: [publicKey.x],
+    public_key_y: [publicKey.y],
+  };
   const bind = (dictionary: keyof typeof values): string =>
     `{ dictionary = "${dictionary}", probability = ${ID_SHARE} }`;
   const key = `"body.public_key.x" = ${bind('public_key_x')}, "body.public_key.y" = ${bind('public_key_y')}`;
@@ -84,6 +91,9 @@ function giftcardText({ codes, jobIds, ids, publicKey }: Tenant): string[] {
     '[[operations]]',
     `include-operation-id = ${list(['giftcards.lookup'])}`,
     `parameters = { "body.code" = ${bind('code')} }`,
+    '[[operations]]',
+    `include-operation-id = ${list(['giftcards.refund'])}`,
+    `parameters = { "path.giftcard_id" = ${bind('spent_giftcard')}, "body.transaction_id" = ${bind('redeemed')} }`,
     '[[operations]]',
     `include-operation-id = ${list(['giftcard_batches.create'])}`,
     `parameters = { "body.count" = 1, ${key} }`,

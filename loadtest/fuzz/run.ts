@@ -5,8 +5,9 @@
  * OpenAPI document, right and wrong ones, each answer held against the document. No 5xx, no status that is not
  * documented, no body that is not of its schema, nothing wrong accepted and nothing right refused.
  *
- * The seed is printed, and `--seed` repeats it. `--short` is what the gate runs. Ends with 0: nothing was found;
- * 1: something was; 2: it could not run.
+ * The seed is printed, and `--seed` repeats it. `--short` is what the gate runs, always with the same seed: its verdict is
+ * of the change, not of the draw. What was found stands last. Ends with 0: nothing was found; 1: something was; 2: it could
+ * not run.
  */
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -35,8 +36,11 @@ interface Arguments {
 /** The short form has to end within a minute, the stack's start included. */
 const EXAMPLES_SHORT = 8;
 const EXAMPLES_LONG = 200;
+const SEED_SHORT = 4_711;
 const SEED_MAX = 2 ** 31;
 const WORKERS = 2;
+/** Of the end of its report, which is read for what was found. */
+const OUTPUT_CHARS_MAX = 200_000;
 const EXIT_FOUND = 1;
 const EXIT_NOT_RUN = 2;
 
@@ -47,6 +51,7 @@ async function main(signal: AbortSignal): Promise<number> {
   if ('missing' in tool) throw new LoadError(tool.missing);
   const stack = await startSmallStack({ name: 'fuzz', log: console.log });
   let exitCode = EXIT_NOT_RUN;
+  let findings = '';
   try {
     const tenant = await createTenant(stack.edgeUrl, stack.adminToken, args.isShort ? 0 : JOBS_TO_CANCEL);
     const configFile = join(stack.dir, 'schemathesis.toml');
@@ -57,9 +62,11 @@ async function main(signal: AbortSignal): Promise<number> {
       [tokenVariables.operator]: stack.adminToken,
       LOCAL_PLUS_FUZZ_ANSWERS: answersFile,
     };
-    console.log(`Seed ${args.seed}: \`npm run fuzz -- --seed ${args.seed}\` makes the same requests.`);
+    console.log(`Seed ${args.seed}: \`npm run fuzz -- ${repeating(args)}\` makes the same requests.`);
     const command = [...tool.command, '--config-file', configFile, 'run', `${stack.edgeUrl}/openapi.json`];
-    exitCode = await run([...command, ...flagsOf(args)], { ...process.env, ...environment }, stack.dir, signal);
+    const ended = await run([...command, ...flagsOf(args)], { ...process.env, ...environment }, stack.dir, signal);
+    exitCode = ended.code;
+    findings = findingsOf(ended.output);
     const unreached = printAnswers(answersFile);
     if (unreached.length > 0 && !args.isShort && args.route === null) {
       console.log(`No request succeeded on ${unreached.join(', ')}: the run says nothing of what they do.`);
@@ -72,8 +79,19 @@ async function main(signal: AbortSignal): Promise<number> {
     // What found something is kept, with its logs.
     if (exitCode === 0) stack.remove();
   }
-  if (exitCode !== 0) console.log(`Found with seed ${args.seed}; the logs of core and edge are in ${stack.dir}/logs.`);
+  if (exitCode !== 0) {
+    console.log(`${findings}Found by \`npm run fuzz -- ${repeating(args)}\`; the logs are in ${stack.dir}/logs.`);
+  }
   return exitCode;
+}
+
+function repeating({ isShort, seed }: Arguments): string {
+  return `${isShort ? '--short ' : ''}--seed ${seed}`;
+}
+
+/** The report's part between its headings FAILURES, or ERRORS, and the next: once more, where the last lines are read. */
+function findingsOf(output: string): string {
+  return [...output.matchAll(/^=+ (?:FAILURES|ERRORS) =+\n[\s\S]*?(?=^=+ )/gm)].map(([part]) => part).join('');
 }
 
 function flagsOf({ seed, examples, seconds, route }: Arguments): string[] {
@@ -91,11 +109,16 @@ async function run(
   env: NodeJS.ProcessEnv,
   cwd: string,
   signal: AbortSignal,
-): Promise<number> {
-  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'inherit', 'inherit'], signal });
-  const [code] = (await once(child, 'exit')) as [number | null];
+): Promise<{ readonly code: number; readonly output: string }> {
+  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'inherit'], signal });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    process.stdout.write(text);
+    output = (output + text).slice(-OUTPUT_CHARS_MAX);
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
   if (code === null) throw new LoadError('Schemathesis was ended from outside.');
-  return code;
+  return { code, output };
 }
 
 function readArguments(): Arguments {
@@ -110,7 +133,7 @@ function readArguments(): Arguments {
   });
   return {
     isShort: values.short,
-    seed: whole('--seed', values.seed, randomInt(SEED_MAX)),
+    seed: whole('--seed', values.seed, values.short ? SEED_SHORT : randomInt(SEED_MAX)),
     examples: whole('--examples', values.examples, values.short ? EXAMPLES_SHORT : EXAMPLES_LONG),
     seconds: values.seconds === undefined ? null : whole('--seconds', values.seconds, 0),
     route: values.route ?? null,

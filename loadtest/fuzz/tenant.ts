@@ -24,6 +24,8 @@ export interface Tenant {
   readonly codes: readonly string[];
   /** Bulk issues that can be cancelled; those of the run's ids are at their end. */
   readonly jobIds: readonly string[];
+  /** A card, and what was redeemed from it: only these can be refunded to it. */
+  readonly spent: { readonly giftcardId: string; readonly transactionIds: readonly string[] };
   /** Of the run's own. */
   readonly publicKey: giftcardBatches.PublicKey;
 }
@@ -81,6 +83,8 @@ const MEMBERS = 40;
 /** In turn active, pending, imported, blocked, linked; many of them end by a deactivation or a replacement. */
 const GIFTCARDS = 250;
 const TO_GIFTCARDS = 20;
+/** Each is used up by one full refund. */
+const REDEMPTIONS_OF_ONE_CARD = 100;
 /** Bulk issues of a single card: a file is one line, and is used up by its confirmation. */
 const BATCHES = 20;
 const BATCHES_AT_ONCE = limits.batchesOpenMax;
@@ -154,11 +158,12 @@ export async function createTenant(edgeUrl: string, adminToken: string, jobsToCa
   const draftMerchants = await idsOf(DRAFT_MERCHANTS, (n) =>
     operator.post('/v1/merchants', { name: `Draft ${n}`, status: 'draft' }, created),
   );
-  const { codes, publicKey, jobIds } = gifts;
+  const { codes, publicKey, jobIds, spent } = gifts;
   return {
     apiKey,
     codes,
     jobIds,
+    spent,
     publicKey,
     ids: {
       merchant_id: [other.id],
@@ -215,6 +220,10 @@ async function createGiftcards(client: ApiClient, jobsToCancel: number) {
   };
   const cardIds = await idsOf(GIFTCARDS, make);
   const toCardIds = await idsOf(TO_GIFTCARDS, () => make(0));
+  const giftcardId = (await make(0)).id;
+  const transactionIds = await transactionsOf(REDEMPTIONS_OF_ONE_CARD, () =>
+    client.post(`/v1/giftcards/${giftcardId}/redeem`, { amount: 10 }, giftcards.activity),
+  );
   const { publicKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const publicKey = giftcardBatches.publicKey.parse(key.export({ format: 'jwk' }));
   const issue = (count: number) =>
@@ -228,7 +237,7 @@ async function createGiftcards(client: ApiClient, jobsToCancel: number) {
   // As large as can be: under way when a request comes to cancel it.
   const jobs = await idsOf(jobsToCancel, () => issue(limits.batchCardsMax));
   const codes = issued.flatMap(({ code }) => (code === null ? [] : [code]));
-  return { cardIds, toCardIds, codes, publicKey, batchIds, jobIds: jobs };
+  return { cardIds, toCardIds, codes, publicKey, batchIds, jobIds: jobs, spent: { giftcardId, transactionIds } };
 }
 
 /** A card in one of five states, by its number. */
@@ -258,6 +267,17 @@ async function ended(client: ApiClient, id: string): Promise<void> {
     await pause(BATCH_LOOK_MS);
   }
   throw new LoadError('A bulk issue of one card does not come to its end.');
+}
+
+/** The transactions of a card's activities, made one after the other. */
+async function transactionsOf(count: number, move: () => Promise<giftcards.Activity>): Promise<string[]> {
+  const ids: string[] = [];
+  while (ids.length < count) {
+    const { transaction_id: id } = await move();
+    if (id === null) throw new LoadError('An activity that moves an amount has no transaction.');
+    ids.push(id);
+  }
+  return ids;
 }
 
 /** Creates `count` things, a bounded number at a time, and returns their ids. */

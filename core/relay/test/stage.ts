@@ -15,22 +15,10 @@ import {
 } from '@local-plus/contracts';
 import { type EventProducer, PublishFailure, type TopicMessages } from '../../platform/kafka/index.ts';
 import { HandTimer } from '../../test/hand-timer.ts';
+import { type Random, seededRandom } from '../../test/random.ts';
 import type { Barrier } from '../barriers.ts';
 import type { Announcement } from '../domain.ts';
 import { type RelayStore, TailFailure } from '../store.ts';
-
-export type Random = () => number;
-
-/** mulberry32: small, seeded, good enough to choose with. */
-export function seededRandom(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const programId = uuidV7<ProgramId>(1_700_000_000_000);
 
