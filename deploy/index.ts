@@ -22,6 +22,7 @@ export { freePorts } from './local/ports.ts';
 export { type PostgresOptions, type PostgresServer, postgresServer, startPostgres } from './local/postgres.ts';
 export { endOrphansIn } from './local/processes.ts';
 export type { Server, ServerOptions } from './local/server.ts';
+export { onStopSignal, type StopSignal } from './local/stop-signals.ts';
 export { type Supervision, supervise } from './local/supervisor.ts';
 export { startValkey, type ValkeyOptions, valkeyServer } from './local/valkey.ts';
 export type { PythonToolOutcome } from './tools/python-tool.ts';

@@ -13,6 +13,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { repositoryDir } from '../local/places.ts';
+import { onStopSignal } from '../local/stop-signals.ts';
 import { ensureSchemathesis } from '../tools/schemathesis.ts';
 import { stepEnvironment } from './environment.ts';
 import { ensureHelm } from './helm.ts';
@@ -82,9 +83,7 @@ async function runGate(onlyStatic: boolean, surroundings: StepSurroundings): Pro
 
 const unknown = process.argv.slice(2).filter((argument) => argument !== '--static');
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
-}
+onStopSignal((signal) => stop.abort(new Error(`stopped by ${signal}`)));
 if (unknown.length > 0) {
   console.error(`The gate knows --static and nothing else; it was given ${unknown.join(' ')}.`);
   process.exitCode = 2;

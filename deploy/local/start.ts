@@ -18,6 +18,7 @@ import { clearOrphans, deleteData } from './remains.ts';
 import { loadSecrets, type Secrets } from './secrets.ts';
 import { createStack, type Stack, type StackParts } from './stack.ts';
 import { removeStackFile, type StackFile, writeStackFile } from './stack-file.ts';
+import { onStopSignal } from './stop-signals.ts';
 import { summary } from './summary.ts';
 
 const print = (text: string): void => {
@@ -132,7 +133,7 @@ function stopRequest(): StopRequest {
   const requested = new Promise<void>((resolve) => {
     controller.signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => controller.abort());
+  onStopSignal(() => controller.abort());
   // Nobody reads what it says any more (`npm start | head`): the servers must not be left behind for that.
   process.stdout.on('error', () => controller.abort());
   return { signal: controller.signal, requested, abort: () => controller.abort() };

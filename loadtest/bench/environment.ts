@@ -4,7 +4,7 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePorts, type PostgresServer, startPostgres } from '@local-plus/deploy';
+import { freePorts, onStopSignal, type PostgresServer, startPostgres } from '@local-plus/deploy';
 import postgres from 'postgres';
 import { LoadError, printFailure } from '../stack.ts';
 import { repositoryDir } from '../stack-process.ts';
@@ -47,16 +47,15 @@ export function runBench<Arguments extends { readonly walletCount: number }>(
     process.exitCode = 1;
     await stopAll();
   };
-  const interrupted = (): void => {
-    void fail(new LoadError('Interrupted.')).then(
+  onStopSignal((signal) => {
+    void fail(new LoadError(`Stopped by ${signal}.`)).then(
       () => process.exit(130),
       (error: unknown) => {
         console.error(error);
         process.exit(1);
       },
     );
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupted);
+  });
   const main = async (): Promise<void> => {
     const args = readArguments();
     const environment = await createEnvironment(args.walletCount, started);

@@ -21,6 +21,8 @@ export interface RoundSettings {
   readonly connections: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
+  /** Of one processor, by which a side still rests: a profiler samples at rest too. {@link QUIET_CPU_SHARE} unless told. */
+  readonly quietCpuShare?: number;
 }
 
 export interface RoundPlan {
@@ -173,6 +175,7 @@ function readCpu({ postgresPid }: RoundSettings, side: Side): Omit<CpuUse, 'gene
 
 /** B2: the processor rests, and nobody is in a statement at any of several looks. Returns how long it took. */
 export async function untilQuiet(settings: RoundSettings, side: Side): Promise<number> {
+  const { quietCpuShare = QUIET_CPU_SHARE } = settings;
   const startedMs = performance.now();
   for (;;) {
     const before = sum(readCpu(settings, side));
@@ -184,7 +187,7 @@ export async function untilQuiet(settings: RoundSettings, side: Side): Promise<n
     }
     const nowMs = performance.now();
     const share = (sum(readCpu(settings, side)) - before) / ((nowMs - windowMs) / 1_000);
-    if (share <= QUIET_CPU_SHARE && busy === 0) return Math.max(0, windowMs - startedMs);
+    if (share <= quietCpuShare && busy === 0) return Math.max(0, windowMs - startedMs);
     if (nowMs - startedMs > AFTERMATH_MS_MAX) throw new Error(`${side.name} does not come to rest after a round`);
   }
 }

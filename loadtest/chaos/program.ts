@@ -1,4 +1,5 @@
 /** What the programs of the suite have in common: how they are ended, and with what. */
+import { onStopSignal } from '@local-plus/deploy';
 import { LoadError, printFailure } from '../stack.ts';
 
 const EXIT_NOT_RUN = 2;
@@ -6,9 +7,7 @@ const EXIT_NOT_RUN = 2;
 /** Aborted by a signal, or by an error that nobody has caught: whatever it is, the parts are ended before the process is. */
 export function stopBySignals(): AbortController {
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => stop.abort(new LoadError(`Stopped by ${signal}.`)));
-  }
+  onStopSignal((signal) => stop.abort(new LoadError(`Stopped by ${signal}.`)));
   process.on('unhandledRejection', (error) => stop.abort(error));
   return stop;
 }

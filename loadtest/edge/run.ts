@@ -11,6 +11,7 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { onStopSignal } from '@local-plus/deploy';
 import { runDirectory, startSmallStack } from '../small-stack.ts';
 import { LoadError, printFailure } from '../stack.ts';
 import { repositoryDir } from '../stack-process.ts';
@@ -139,15 +140,13 @@ async function finish(error: unknown): Promise<void> {
   await stopAll();
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    void finish(new LoadError(`Stopped by ${signal}.`)).then(
-      () => process.exit(130),
-      (error: unknown) => {
-        console.error(error);
-        process.exit(1);
-      },
-    );
-  });
-}
+onStopSignal((signal) => {
+  void finish(new LoadError(`Stopped by ${signal}.`)).then(
+    () => process.exit(130),
+    (error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+});
 main().then(stopAll, finish);

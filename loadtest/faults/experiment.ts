@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { freePorts } from '@local-plus/deploy';
+import { freePorts, onStopSignal } from '@local-plus/deploy';
 import { limits } from '../limits.ts';
 import { printReconciliation, reconcile } from '../reconcile/index.ts';
 import { LoadError, printFailure, type Stack, type StackPart } from '../stack.ts';
@@ -51,13 +51,11 @@ async function main(experiment: Experiment): Promise<string[]> {
   const { rate, seconds } = readArguments();
   const dir = mkdtempSync(join(tmpdir(), `local-plus-${experiment.name}-`));
   const stack = await startStack(join(dir, 'data'), await flags(), console.log);
-  const interrupt = (): void => void stack.stop().finally(() => process.exit(130));
-  process.once('SIGINT', interrupt);
+  onStopSignal(() => void stack.stop().finally(() => process.exit(130)));
   let faults: string[];
   try {
     faults = await observe(experiment, stack, join(dir, 'record.ndjson'), rate, seconds);
   } finally {
-    process.off('SIGINT', interrupt);
     console.log('Stopping the stack …');
     await stack.stop();
   }

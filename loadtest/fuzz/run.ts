@@ -15,7 +15,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ensureSchemathesis } from '@local-plus/deploy';
+import { ensureSchemathesis, onStopSignal } from '@local-plus/deploy';
 import { startSmallStack } from '../small-stack.ts';
 import { LoadError, printFailure } from '../stack.ts';
 import { printAnswers } from './answers.ts';
@@ -147,9 +147,7 @@ function whole(flag: string, text: string | undefined, fallback: number): number
 }
 
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => stop.abort(new LoadError(`Stopped by ${signal}.`)));
-}
+onStopSignal((signal) => stop.abort(new LoadError(`Stopped by ${signal}.`)));
 main(stop.signal).then(
   (exitCode) => {
     process.exitCode = exitCode === 0 ? 0 : EXIT_FOUND;
