@@ -237,6 +237,13 @@ describe("the edge's signature", () => {
       ],
     );
     assert.throws(() => parseSigningKeys('K!:short,k1:AAAA'), /key 1: its id.*key 1: not 32.*key 2: not 32/);
+    const other = Buffer.alloc(32, 8).toString('base64url');
+    assert.throws(
+      () => parseSigningKeys(`k1:${secret},k2:${other}, k1:${other}`),
+      /^Error: key 3: its id stands twice$/,
+    );
+    assert.throws(() => parseSigningKeys(`k1:${secret}:junk`), /^Error: key 1: has more than an id and a secret$/);
+    assert.throws(() => parseSigningKeys(`k1:${secret.slice(0, -1)}d`), /^Error: key 1: not 32/, 'bits left over');
   });
 });
 

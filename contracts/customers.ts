@@ -102,7 +102,11 @@ export const recordConsent = z.strictObject({
   purpose: slug.describe('What it is about: `marketing.email`.'),
   status: z.enum(consentStatuses),
   source: slug.describe('Where it was said: `web:checkout`, `pos:12`. Never personal data.'),
-  at: fields.keptMoment.optional().describe('When it was said; now by default, and where that is still to come.'),
+  at: fields.keptMoment
+    .optional()
+    .describe(
+      'When it was said. By default, and where that is still to come: now, and after all that is known of the purpose.',
+    ),
 });
 export type RecordConsent = z.infer<typeof recordConsent>;
 

@@ -1,5 +1,6 @@
 /** The door of contracts: what edge, core, actors, load tests and tools agree on. Imports nothing of ours. */
 export * as audit from './audit.ts';
+export * from './base64url.ts';
 export * from './bodies.ts';
 export * as bulk from './bulk.ts';
 export * as catalog from './catalog.ts';

@@ -108,7 +108,10 @@ export const limits = {
   catalogStockMax: 1_000_000_000,
   catalogQueryCharsMax: 100,
 
-  /** Customers: versions of one, consents recorded under its id, and customers who were merged into one. */
+  /**
+   * Customers: versions of one, consents recorded under its id (beyond, what is granted can still be withdrawn), and customers
+   * who were merged into one.
+   */
   customerVersionsMax: 1_000_000,
   customerConsentsMax: 1_000,
   customerMergesMax: 100,
@@ -117,6 +120,10 @@ export const limits = {
   tokenIdCharsMax: 128,
   /** Revocations that core tells the edge at once. */
   revocationRowsMax: 5_000,
+  /** Revocations in force at one time: more could not be held by the edge, which would accept no token at all. */
+  revocationsMax: 100_000,
+  /** How far ahead a revocation ends at the latest. */
+  revocationDaysMax: 400,
 
   pageRowsDefault: 25,
   pageRowsMax: 100,

@@ -104,6 +104,7 @@ export const problemTable = {
     retryable: true,
   },
   transition_refused: { status: 409, title: "The merchant's state does not allow this", retryable: false },
+  revocations_limit_exceeded: { status: 409, title: 'Too many revocations are in force', retryable: true },
   api_key_ended: { status: 409, title: 'The API key is revoked or has expired', retryable: false },
   member_exists: { status: 409, title: 'The subject is a member already', retryable: false },
   last_owner: { status: 409, title: 'The merchant would have no owner', retryable: false },

@@ -17,7 +17,7 @@ export const createRevocation = z.strictObject({
   value: z.string().regex(tokenIdForm, 'is not visible ASCII').describe('The `jti` of a token, or a `sub`.'),
   merchant_id: fields.uuid.optional().describe("Only of this merchant's customers; else of every merchant's."),
   expires_at: fields.moment.describe(
-    'In the future. Until then it holds: no earlier than the last such token expires.',
+    `In the future, ${limits.revocationDaysMax} days at most. Until then it holds: no earlier than the last such token expires.`,
   ),
 });
 export type CreateRevocation = z.infer<typeof createRevocation>;

@@ -67,7 +67,9 @@ export const drain = z.strictObject({
   drain: z
     .boolean()
     .default(true)
-    .describe('Whether it hands its shards over and takes no more; false: it gets its share again.'),
+    .describe(
+      'Whether it hands its shards over and takes no more; false: it gets its share again. The wish ends with the process that runs now: the next one takes its share.',
+    ),
 });
 
 export const drained = z.strictObject({ writer_id: writerId, drain: z.boolean() });

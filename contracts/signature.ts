@@ -8,6 +8,7 @@
  *
  * Must not know: cryptography. The edge has Web Crypto, core has node:crypto; both sign the same bytes.
  */
+import { fromBase64Url } from './base64url.ts';
 import { isUuid } from './ids.ts';
 import { scopes as knownScopes, type Scope } from './merchants.ts';
 
@@ -93,22 +94,20 @@ export interface SigningKey {
   readonly secret: Uint8Array;
 }
 
-/** Reads `k2:<base64url>,k1:<base64url>`: the first signs, all verify. Throws with every fault at once. */
+/** Reads `k2:<base64url>,k1:<base64url>`: the first signs, all verify; no id twice. Throws with every fault at once. */
 export function parseSigningKeys(text: string): readonly [SigningKey, ...SigningKey[]] {
   const faults: string[] = [];
+  const ids = new Set<string>();
   const keys = text.split(',').map((part, index) => {
-    const [keyId = '', encoded = ''] = part.trim().split(':');
-    const secret = decodeBase64Url(encoded);
+    const [keyId = '', encoded = '', ...more] = part.trim().split(':');
+    const secret = fromBase64Url(encoded);
+    if (more.length > 0) faults.push(`key ${index + 1}: has more than an id and a secret`);
+    if (ids.has(keyId)) faults.push(`key ${index + 1}: its id stands twice`);
+    ids.add(keyId);
     if (!/^[a-z0-9]{1,16}$/.test(keyId)) faults.push(`key ${index + 1}: its id is not 1 to 16 of a-z0-9`);
     if (secret === null || secret.length < 32) faults.push(`key ${index + 1}: not 32 bytes or more of base64url`);
     return { keyId, secret: secret ?? new Uint8Array() };
   });
   if (faults.length > 0) throw new Error(faults.join('; '));
   return keys as [SigningKey, ...SigningKey[]];
-}
-
-function decodeBase64Url(text: string): Uint8Array | null {
-  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return null;
-  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
 }

@@ -18,7 +18,8 @@ export function validateQuery<Schema extends z.ZodType>(
   schema: Schema | null,
   query: string,
 ): Validation<z.output<Schema>> {
-  const members: Record<string, string> = {};
+  // Without a prototype, `__proto__` is a name like any other.
+  const members: Record<string, string> = Object.create(null);
   for (const [name, value] of new URLSearchParams(query)) {
     if (Object.hasOwn(members, name)) {
       return { ok: false, errors: [{ pointer: `?${name}`, code: 'duplicate', detail: 'The parameter stands twice.' }] };

@@ -22,6 +22,8 @@ export interface TransferRequest {
   readonly amount: number | null;
   /** With an amount of null: out of a frozen account, too. */
   readonly evenFrozen?: boolean;
+  /** Asked of the giving account in place of the transfer, such as its `decline`: unless the key has its departure already. */
+  readonly instead?: Command;
   /** Whose waiting commands it counts among. */
   readonly tenant?: string;
   /** By the monotonic clock. */
@@ -37,9 +39,9 @@ export function returnKey(key: IdempotencyKey): IdempotencyKey {
   return `return ${key}` as IdempotencyKey;
 }
 
-/** Whether both sides can be one request: the arrival has to know its amount. */
-export function isOfAmount(request: TransferRequest): request is TransferRequest & { readonly amount: number } {
-  return request.amount !== null;
+/** Whether both sides can be one request: there is an arrival, and it knows its amount. */
+export function canBeWhole(request: TransferRequest): request is TransferRequest & { readonly amount: number } {
+  return request.amount !== null && request.instead === undefined;
 }
 
 /** Both sides in one batch, or neither. The lots are carried by whoever decides both. */
@@ -47,13 +49,15 @@ export function wholeOf(request: TransferRequest & { readonly amount: number }):
   return { ...departureOf(request, false), also: [partOfArrival(request.facts, request.to, request.amount)] };
 }
 
-/** The first side alone; from its commit on the points are in transit. */
+/** The first side alone, or what is asked in its place; from the commit of a departure on the points are in transit. */
 export function departureOf(request: TransferRequest, across = true): AccountRequest {
   const { facts, tenant, deadlineMs } = request;
   return { facts, command: departing(request, across), deadlineMs, ...(tenant !== undefined && { tenant }) };
 }
 
-function departing({ facts, to: partner, amount, evenFrozen = false }: TransferRequest, across: boolean): Command {
+function departing(request: TransferRequest, across: boolean): Command {
+  const { facts, to: partner, amount, evenFrozen = false, instead } = request;
+  if (instead !== undefined) return instead;
   const { programId } = facts;
   if (amount === null) return { kind: 'clear', as: { kind: 'transfer_out', partner, evenFrozen }, programId };
   return { kind: 'transfer_out', amount, partner, programId, ...(across && { across }) };

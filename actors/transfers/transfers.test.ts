@@ -84,6 +84,24 @@ describe('a transfer', () => {
     lanes.assertSettled();
   });
 
+  it('whose key has a departure is told its end, whatever is asked in its place by then', async () => {
+    const { lanes, from, to } = await scene();
+    const { transfers } = lanes.process();
+    const programId = lanes.programId;
+    const instead = { kind: 'decline', of: 'transfer_out', amount: 60, code: 'giftcard_expired', programId } as const;
+    await lanes.freeze(to);
+    const request = lanes.request(from, to, 60);
+    const first = await lanes.until(transfers.transfer(request));
+    assert.equal(told(first), 'refused account_frozen of transfer_in 60');
+    assert.equal(told(await lanes.until(transfers.transfer({ ...request, instead }))), told(first));
+    const next = lanes.request(from, to, 60);
+    const declined = await lanes.until(transfers.transfer({ ...next, instead }));
+    assert.equal(told(declined), 'refused giftcard_expired of transfer_out 60');
+    assert.equal(told(await lanes.until(transfers.transfer(next))), told(declined), 'whoever was first');
+    assert.deepEqual([lanes.balance(from), lanes.balance(to)], [100, 0]);
+    lanes.assertSettled();
+  });
+
   it('that the giving account refuses leaves nothing open, and stays refused', async () => {
     const { lanes, from, to } = await scene();
     const { transfers } = lanes.process();

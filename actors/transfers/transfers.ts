@@ -19,7 +19,7 @@ import type { AccountId } from '@local-plus/contracts';
 import type { Clock, Log, PostedRow, RefusedRow, Timer } from '../ports.ts';
 import type { AccountRequest, Outcome, Posted } from '../runtime/outcome.ts';
 import { type TransferLimits, transferLimits } from './limits.ts';
-import { arrivalOf, departureOf, isDeparture, isOfAmount, returnOf, type TransferRequest, wholeOf } from './steps.ts';
+import { arrivalOf, canBeWhole, departureOf, isDeparture, returnOf, type TransferRequest, wholeOf } from './steps.ts';
 
 export interface TransferPorts {
   /** To whoever serialises the request's account. */
@@ -76,9 +76,9 @@ export class Transfers {
    */
   async transfer(request: TransferRequest): Promise<Outcome> {
     const { submit, sameOwner } = this.#ports;
-    const isWhole = isOfAmount(request) && sameOwner(request.facts.accountId, request.to);
+    const isWhole = canBeWhole(request) && sameOwner(request.facts.accountId, request.to);
     const outcome = await submit(isWhole ? wholeOf(request) : departureOf(request));
-    // A replay says in which form it was decided; that may be the other one.
+    // A replay says in which form it was decided; that may be the other one, and also where something is asked instead.
     if (outcome.type !== 'posted' || !isDeparture(outcome.row)) return outcome;
     const settled = await this.#finish(outcome, request.deadlineMs);
     switch (settled.type) {

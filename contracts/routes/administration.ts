@@ -184,7 +184,7 @@ export const administrationRoutes = {
     scope: 'admin',
     body: revocations.createRevocation,
     answer: revocations.revocation,
-    problems: [],
+    problems: ['revocations_limit_exceeded'],
   },
   'shards.read': {
     ...read,

@@ -93,6 +93,8 @@ export const peopleRoutes = {
     ...write,
     path: '/v1/customers/{customer_id}/consents',
     summary: 'Record what a customer agreed to, or does not agree to any more',
+    description:
+      'Each is an entry of its own. A customer who has as many as it can have (`customer_limit_exceeded`) can still withdraw what is granted.',
     scope: 'customers:write',
     body: customers.recordConsent,
     answer: customers.consent,

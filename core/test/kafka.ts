@@ -7,6 +7,8 @@ import { kafkaClient } from '../platform/kafka/index.ts';
 import { quiet } from './log.ts';
 
 export interface TestBroker {
+  /** Where clients have to say who they are, by {@link SASL}. */
+  readonly namedBrokers: readonly string[];
   readonly brokers: readonly string[];
   readonly server: KafkaServer;
   close(): Promise<void>;
@@ -21,16 +23,21 @@ export interface ReceivedRecord {
 
 /** How long one reading of a topic may take. */
 const READ_MS_MAX = 60_000;
+
+export const SASL = { username: 'local-plus', password: 'not-to-be-seen-anywhere' } as const;
+
 export async function startBroker(): Promise<TestBroker> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'local-plus-kafka-'));
-  const [port, controllerPort] = await freePorts(2);
+  const [port = 0, controllerPort = 0, saslPort = 0] = await freePorts(3);
   const server = await startKafka({
     dataDir: path.join(dataDir, 'kafka'),
-    port: port as number,
-    controllerPort: controllerPort as number,
+    port,
+    controllerPort,
+    sasl: { ...SASL, port: saslPort },
   });
   return {
     brokers: server.brokers,
+    namedBrokers: [`127.0.0.1:${saslPort}`],
     server,
     close: async () => {
       await server.stop();

@@ -1,4 +1,5 @@
 /** For tests on the real clock: what they must not run into. */
+import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const DAY_MS = 86_400_000;
@@ -16,4 +17,25 @@ export async function anotherMillisecond(): Promise<void> {
   const ms = Date.now();
   do await pause(1);
   while (Date.now() === ms);
+}
+
+const LIFE_MS_MIN = 5_000;
+const LIFE_MS_MAX = 80_000;
+
+/**
+ * For what has to be seen before it ends by itself: where the machine stalled for so long, again with twice the time.
+ * @param see makes what lives so long, and looks at it
+ */
+export async function inTime<Result>(see: (lifeMs: number) => Promise<Result>): Promise<Result> {
+  for (let lifeMs = LIFE_MS_MIN; lifeMs <= LIFE_MS_MAX; lifeMs *= 2) {
+    const startedMs = Date.now();
+    const isOver = () => Date.now() - startedMs >= lifeMs;
+    try {
+      const result = await see(lifeMs);
+      if (!isOver()) return result;
+    } catch (error) {
+      if (!isOver()) throw error;
+    }
+  }
+  return assert.fail(`the machine stalls for more than ${LIFE_MS_MAX} ms`);
 }

@@ -348,7 +348,7 @@ export class TwoLanes {
 
 function stepOf({ facts: about, command }: AccountRequest): Step {
   if (command.kind === 'transfer_in') return 'arrival';
-  const isDeparture = command.kind === 'transfer_out' || command.kind === 'clear';
+  const isDeparture = ['transfer_out', 'clear', 'decline'].includes(command.kind);
   assert.ok(isDeparture || (command.kind === 'return' && about.idempotencyKey.includes(' ')));
   return command.kind === 'return' ? 'return' : 'departure';
 }

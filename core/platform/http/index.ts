@@ -1,7 +1,8 @@
 /** The door of the HTTP platform. */
 export { problemAnswer } from './answers.ts';
 export { callingMerchant, isOperator, sees } from './caller.ts';
-export { createdAnswer, creationKey, keyOf } from './creations.ts';
+export { createdAnswer, creationKey, keyOf, requestName, settled } from './creations.ts';
+export { cursorValue } from './cursors.ts';
 export type { PeerAnswers } from './endpoints.ts';
 export {
   type AnswerSource,
