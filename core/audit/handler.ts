@@ -5,6 +5,7 @@ import {
   type CoreAnswer,
   type CoreRequest,
   callingMerchant,
+  cursorValue,
   type Handlers,
   isOperator,
   ProblemError,
@@ -27,8 +28,7 @@ export function auditHandlers(store: AuditStore): Handlers {
 async function list(store: AuditStore, request: CoreRequest<'audit.list'>): Promise<CoreAnswer> {
   const { limit, cursor, action = null, target_id: targetId = null, from, to } = request.queryValues;
   const trail = trailOf(request);
-  const before = cursor === undefined ? null : placeOf(cursor);
-  if (cursor !== undefined && before === null) throw new ProblemError('invalid_cursor');
+  const before = cursorValue(cursor, placeOf);
   const filter = { action, targetId, from: momentOf(from), to: momentOf(to) };
   const rows = await store.entries(trail, filter, before, limit + 1);
   const page = pageOf(rows, limit, ({ place }) => placeCursor(place));

@@ -1,6 +1,6 @@
 /**
  * The audit trail: every administrative change, who made it, from where, what it was before and after. Owner of the table
- * `audit_entries`.
+ * `audit_entries`. What customers do is no administration: wallets, customers and consents come to be without an entry.
  *
  * An entry is written by the statement that makes the change: that statement takes {@link audited} as one more of its `with`
  * members, so that there is no change without its entry, and no entry without its change. What changes nothing here, and is to

@@ -2,6 +2,7 @@
  * Wire ↔ consents. One that is recorded for somebody who was merged is of who it is now; its history is that of both.
  *
  * What holds is what was said last, by its `at`: so an old consent that is brought in later does not undo a newer withdrawal.
+ * Of what is said now the database says when: by the clocks of two processes a withdrawal could come before what it withdraws.
  */
 import { type CustomerId, type customers, uuidV7 } from '@local-plus/contracts';
 import { idCursor, idOf, pageOf } from '../platform/cursor/index.ts';
@@ -10,8 +11,10 @@ import {
   type CoreRequest,
   createdAnswer,
   creationKey,
+  cursorValue,
   type Handlers,
   ProblemError,
+  settled,
 } from '../platform/http/index.ts';
 import type { ConsentRow, ConsentStore } from './consents-store.ts';
 import { customerLimits } from './limits.ts';
@@ -34,18 +37,15 @@ export function consentHandlers(ports: ConsentPorts): Handlers {
 async function record(ports: ConsentPorts, request: CoreRequest<'consents.record'>): Promise<CoreAnswer> {
   const { store, consents } = ports;
   const { purpose, status, source, at } = request.body;
-  const nowMs = ports.nowMs();
-  const toldMs = at === undefined ? nowMs : Math.min(Date.parse(at), nowMs);
   const key = creationKey(request, ['consent', request.params[0], purpose, status, source, at ?? null]);
-  const row = {
-    ...{ id: uuidV7(nowMs), purpose, status, source },
-    ...{ at: new Date(toldMs), recorded_at: new Date(nowMs) },
-  };
+  const row = { id: uuidV7(ports.nowMs()), purpose, status, source, at: at === undefined ? null : new Date(at) };
   for (let tries = 0; tries < customerLimits.triesMax; tries++) {
     const { root_id } = await seenCustomer(store, request);
     const outcome = await consents.record(key, { ...row, customer_id: root_id });
-    if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
-    if (outcome.type !== 'conflict') return createdAnswer(consentJson(outcome.row), outcome.type === 'replayed');
+    if (outcome.type !== 'conflict') {
+      const { row: recorded, replayed } = settled(outcome);
+      return createdAnswer(consentJson(recorded), replayed);
+    }
     const root = await store.customer(root_id);
     if (root?.status === 'erased') throw new ProblemError('customer_erased');
     if (root?.status === 'active') throw new ProblemError('customer_limit_exceeded');
@@ -56,10 +56,12 @@ async function record(ports: ConsentPorts, request: CoreRequest<'consents.record
 
 async function list(ports: ConsentPorts, request: CoreRequest<'consents.list'>): Promise<CoreAnswer> {
   const { limit, cursor, purpose = null } = request.queryValues;
-  const after = cursor === undefined ? null : idOf(cursor);
-  if (cursor !== undefined && after === null) throw new ProblemError('invalid_cursor');
+  const after = cursorValue(cursor, idOf<string>);
   const { root_id } = await seenCustomer(ports.store, request);
   const page = await consentPage(ports.consents, root_id, { limit, after, purpose });
+  if (after !== null && page.data.length === 0 && !(await ports.consents.isOf(root_id, after))) {
+    throw new ProblemError('invalid_cursor');
+  }
   return { status: 200, body: JSON.stringify(page) };
 }
 

@@ -9,6 +9,7 @@ import { idCursor, idOf, pageOf } from '../platform/cursor/index.ts';
 import {
   type CoreAnswer,
   type CoreRequest,
+  cursorValue,
   type Handler,
   type Handlers,
   ProblemError,
@@ -52,8 +53,7 @@ export function exportHandlers(ports: ExportPorts): Handlers {
 
 async function listWallets(ports: ExportPorts, request: CoreRequest<'customers.wallets'>): Promise<CoreAnswer> {
   const { limit, cursor } = request.queryValues;
-  const after = cursor === undefined ? null : idOf<WalletId>(cursor);
-  if (cursor !== undefined && after === null) throw new ProblemError('invalid_cursor');
+  const after = cursorValue(cursor, idOf<WalletId>);
   const { root_id, merchant_id } = await seenCustomer(ports.store, request);
   const family = (await ports.store.family(root_id)).map(({ id }) => id);
   const page = await walletPage(ports.wallets, merchant_id, family, after, limit);

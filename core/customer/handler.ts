@@ -11,11 +11,13 @@ import {
   type CoreRequest,
   callingMerchant,
   createdAnswer,
+  cursorValue,
   type Handlers,
   ProblemError,
+  requestName,
 } from '../platform/http/index.ts';
 import { type CustomerRow, customerJson, refusalOf, summaryJson } from './domain.ts';
-import { configured, contactOf, keyOfCustomer, requestName, seenCustomer } from './seen.ts';
+import { configured, contactOf, keyOfCustomer, seenCustomer } from './seen.ts';
 import type { CustomerStore, SealedRow } from './store.ts';
 import { customerAudit, customerEvent } from './told.ts';
 import type { Vault } from './vault.ts';
@@ -115,8 +117,7 @@ function checkHash(vault: Vault, row: SealedRow, hash: string | null, asked: rea
 async function list({ store }: HandlerPorts, request: CoreRequest<'customers.list'>): Promise<CoreAnswer> {
   const merchantId = callingMerchant(request.context);
   const { limit, cursor, external_id } = request.queryValues;
-  const after = cursor === undefined ? null : idOf<CustomerId>(cursor);
-  if (cursor !== undefined && after === null) throw new ProblemError('invalid_cursor');
+  const after = cursorValue(cursor, idOf<CustomerId>);
   const found =
     external_id === undefined
       ? await store.page(merchantId, after, limit + 1)

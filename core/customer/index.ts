@@ -51,7 +51,8 @@ export function createCustomerModule(options: CustomerOptions): CustomerModule {
   const store = new CustomerStore(database);
   const consents = new ConsentStore(database);
   const [newest, ...older] = keys;
-  const vault = newest === undefined ? null : new Vault([newest, ...older]);
+  const isMissing = (keyId: string) => log.error('customers are under a key that is not configured', { key_id: keyId });
+  const vault = newest === undefined ? null : new Vault([newest, ...older], isMissing);
   const ports = { store, consents, vault, nowMs: Date.now };
   const times = { clock: systemClock, timer: systemTimer };
   const sweep = vault === null ? null : rewrapSweep({ store, vault, ...times, log, metrics });

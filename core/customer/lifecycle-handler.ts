@@ -12,11 +12,12 @@ import {
   createdAnswer,
   type Handlers,
   ProblemError,
+  requestName,
 } from '../platform/http/index.ts';
 import { requestHash } from '../platform/postgres/index.ts';
 import { customerJson, refusalOf } from './domain.ts';
 import { customerLimits } from './limits.ts';
-import { requestName, seenCustomer } from './seen.ts';
+import { seenCustomer } from './seen.ts';
 import type { CustomerStore, RequestName } from './store.ts';
 import { customerAudit, customerEvent } from './told.ts';
 

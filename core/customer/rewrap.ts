@@ -2,7 +2,9 @@
  * The rotation of the configured keys: every customer's key that an older one wraps is wrapped by the newest. What is encrypted
  * under it stays as it is. When none is left, the older key can be taken out of the configuration: the log says so.
  *
- * Any number of processes may do it at once: a key is wrapped anew only as long as it is wrapped as it was read.
+ * Any number of processes may do it at once: a key is wrapped anew only as long as it is wrapped as it was read. Every process has
+ * to know the new key before one wraps with it: so it is configured behind the old one first, and before it then. While some
+ * processes have it behind and some before, keys go to and fro; they stay where all want them.
  */
 import { type Clock, type Log, Sweep, SweepCounters, type Timer } from '@local-plus/actors';
 import { DatabaseUnavailable } from '../platform/postgres/index.ts';

@@ -1,15 +1,10 @@
 /** Which customer a request is about, and whether the caller may know of it. */
 import { type CustomerId, type customers, parseId } from '@local-plus/contracts';
-import { type CoreRequest, keyOf, ProblemError, sees } from '../platform/http/index.ts';
-import { operatorId } from '../platform/postgres/index.ts';
-import type { CustomerStore, RequestName, SealedRow } from './store.ts';
-import type { CustomerKey, Vault } from './vault.ts';
+import { type CoreRequest, ProblemError, sees } from '../platform/http/index.ts';
+import type { CustomerStore, SealedRow } from './store.ts';
+import { type CustomerKey, UnknownKey, type Vault } from './vault.ts';
 
 type Asking = Pick<CoreRequest, 'params' | 'context'>;
-
-export function requestName(request: Pick<CoreRequest, 'context' | 'idempotencyKey'>): RequestName {
-  return { creator: request.context.merchantId ?? operatorId, idempotencyKey: keyOf(request) };
-}
 
 /** The customer of an id, by default the path's. Throws `not_found` for what is none of the caller's. */
 export async function seenCustomer(
@@ -29,9 +24,15 @@ export function configured(vault: Vault | null): Vault {
   return vault;
 }
 
-/** null: it is destroyed. */
+/** null: it is destroyed. Throws `unavailable` where this process does not know the key that wraps it, as others may. */
 export function keyOfCustomer(vault: Vault, { id, key_id, wrapped }: SealedRow): CustomerKey | null {
-  return key_id === null || wrapped === null ? null : vault.open(id, { key_id, wrapped });
+  if (key_id === null || wrapped === null) return null;
+  try {
+    return vault.open(id, { key_id, wrapped });
+  } catch (cause) {
+    if (!(cause instanceof UnknownKey)) throw cause;
+    throw new ProblemError('unavailable', { detail: 'The contact details cannot be read here right now.', cause });
+  }
 }
 
 /** null: erased. */

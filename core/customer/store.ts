@@ -1,19 +1,19 @@
 /**
  * The tables `customers`, `customer_contacts`, `customer_keys` and `customer_changes`. SQL only; every change is one statement,
- * with its event and its audit entry. What is personal comes and goes encrypted.
+ * with its event, and, unless it creates, with its audit entry. What is personal comes and goes encrypted.
+ *
+ * That somebody becomes a customer, or consents, is his or her own act and no administration: the row itself says when, and a
+ * consent where.
  */
 import { type CustomerId, limits, type MerchantId } from '@local-plus/contracts';
 import { audited, recordEntry } from '../audit/index.ts';
 import { announce } from '../outbox/index.ts';
-import { type Database, type Parameter, UniqueViolation } from '../platform/postgres/index.ts';
+import { type CreationKey, type Database, type Parameter, UniqueViolation } from '../platform/postgres/index.ts';
 import type { CustomerRow } from './domain.ts';
 import type { WrappedKey } from './vault.ts';
 
 /** Whose request it is: the calling merchant, or the operator. */
-export interface RequestName {
-  readonly creator: string;
-  readonly idempotencyKey: string;
-}
+export type RequestName = Omit<CreationKey, 'requestHash'>;
 
 /** A customer with what is encrypted of it; all of it null: erased. */
 export interface SealedRow extends CustomerRow {

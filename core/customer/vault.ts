@@ -22,14 +22,29 @@ export interface WrappedKey {
   readonly wrapped: string;
 }
 
+/** A customer's key is wrapped by one that is not configured here: another process may know it, and this one may be told of it. */
+export class UnknownKey extends Error {
+  override readonly name = 'UnknownKey';
+
+  constructor(keyId: string) {
+    super(`a customer's key is wrapped by ${keyId}, which is not configured`);
+  }
+}
+
 export class Vault {
   readonly #newest: SigningKey;
   readonly #keys: ReadonlyMap<string, SigningKey>;
+  readonly #missing = new Set<string>();
+  readonly #isMissing: (keyId: string) => void;
 
-  /** @param keys of 32 bytes each; the first one wraps what is new, each unwraps what is there */
-  constructor(keys: readonly [SigningKey, ...SigningKey[]]) {
+  /**
+   * @param keys of 32 bytes each; the first one wraps what is new, each unwraps what is there
+   * @param isMissing called once for each key that wraps something and is none of these
+   */
+  constructor(keys: readonly [SigningKey, ...SigningKey[]], isMissing: (keyId: string) => void = () => undefined) {
     this.#newest = keys[0];
     this.#keys = new Map(keys.map((key) => [key.keyId, key]));
+    this.#isMissing = isMissing;
   }
 
   /** Keys that wrap nothing new any more. */
@@ -43,7 +58,7 @@ export class Vault {
     return { key: new CustomerKey(customerId, bytes), row: this.#wrap(customerId, bytes) };
   }
 
-  /** Throws when no configured key wraps it, or when the row is not this customer's. */
+  /** Throws {@link UnknownKey} when no configured key wraps it; another error when the row is not this customer's. */
   open(customerId: CustomerId, row: WrappedKey): CustomerKey {
     return new CustomerKey(customerId, this.#unwrap(customerId, row));
   }
@@ -60,7 +75,11 @@ export class Vault {
 
   #unwrap(customerId: CustomerId, { key_id, wrapped }: WrappedKey): Buffer {
     const key = this.#keys.get(key_id);
-    if (key === undefined) throw new Error(`a customer's key is wrapped by ${key_id}, which is not configured`);
+    if (key === undefined) {
+      if (!this.#missing.has(key_id)) this.#isMissing(key_id);
+      this.#missing.add(key_id);
+      throw new UnknownKey(key_id);
+    }
     return unseal(key.secret, `customer key\n${key_id}\n${customerId}`, Buffer.from(wrapped, 'base64'));
   }
 }

@@ -13,8 +13,9 @@ import {
   creationKey,
   type Handlers,
   ProblemError,
+  settled,
 } from '../platform/http/index.ts';
-import type { RevocationRow, RevocationStore } from './store.ts';
+import type { Refusal, RevocationRow, RevocationStore } from './store.ts';
 
 export interface HandlerPorts {
   readonly store: RevocationStore;
@@ -48,16 +49,16 @@ async function createRevocation(ports: HandlerPorts, request: CoreRequest<'revoc
     nowMs,
   );
   const outcome = await ports.store.create(key, { id, kind, value, merchant_id, expires_at }, entry);
-  switch (outcome.type) {
-    case 'key_reused':
-      throw new ProblemError('idempotency_key_reused');
-    case 'conflict':
-      throw new ProblemError('invalid_request', {
-        errors: [{ pointer: '/expires_at', code: 'past', detail: 'It is not in the future.' }],
-      });
-    default:
-      return createdAnswer(revocationJson(outcome.row), outcome.type === 'replayed');
-  }
+  if (outcome.type === 'conflict') throw refused(await ports.store.refusal(expires_at));
+  const { row, replayed } = settled(outcome);
+  return createdAnswer(revocationJson(row), replayed);
+}
+
+function refused(refusal: Refusal): ProblemError {
+  if (refusal === 'full') return new ProblemError('revocations_limit_exceeded');
+  const detail =
+    refusal === 'past' ? 'It is not in the future.' : `It is more than ${limits.revocationDaysMax} days ahead.`;
+  return new ProblemError('invalid_request', { errors: [{ pointer: '/expires_at', code: refusal, detail }] });
 }
 
 function revocationJson(row: RevocationRow): revocations.Revocation {

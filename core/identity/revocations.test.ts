@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { revocations } from '@local-plus/contracts';
+import { limits, revocations } from '@local-plus/contracts';
 import type postgres from 'postgres';
 import {
   assertProblem,
@@ -15,6 +15,7 @@ import {
   TestStack,
   theEdge,
 } from '../test/stack.ts';
+import { inTime } from '../test/time.ts';
 
 const target = '/v1/admin/revocations';
 const inAnHour = (): string => new Date(Date.now() + 3_600_000).toISOString();
@@ -62,14 +63,33 @@ describe('revocations', () => {
   });
 
   it('that have expired are told to nobody, and are replayed all the same', async () => {
-    const { next } = await list(0);
-    const wanted = { value: 'soon', expires_at: new Date(Date.now() + 5_000).toISOString() };
-    const first = await revoke(wanted, 'soon');
-    assert.equal(first.status, 201, first.text);
-    assert.equal((await list(next)).data.length, 1);
+    const { next, wanted, key, first } = await inTime(async (lifeMs) => {
+      const { next } = await list(0);
+      const [key, wanted] = [randomUUID(), { value: 'soon', expires_at: new Date(Date.now() + lifeMs).toISOString() }];
+      const first = await revoke(wanted, key);
+      assert.equal(first.status, 201, first.text);
+      assert.equal((await list(next)).data.length, 1);
+      return { next, wanted, key, first };
+    });
     await eventually('it has expired', async () => (await list(next)).data.length === 0);
-    const again = await revoke(wanted, 'soon');
+    const again = await revoke(wanted, key);
     assert.deepEqual([again.status, again.text], [201, first.text]);
+  });
+
+  it('that expired long ago go when there are new ones, and no others', async () => {
+    const ended = async () => {
+      const rows = await sql<
+        { value: string }[]
+      >`select value from revocations where value like 'ended %' order by value`;
+      return rows.map(({ value }) => value);
+    };
+    await sql`insert into revocations (place, id, kind, value, expires_at, creator, idempotency_key, request_hash)
+      select nextval('revocation_places'), gen_random_uuid(), 'token', 'ended ' || hours,
+        now() - hours * interval '1 hour', gen_random_uuid(), 'k', '' from unnest(array[23, 25]) as hours`;
+    assertProblem(await revoke({ expires_at: new Date(Date.now() - 1_000).toISOString() }), 400, 'invalid_request');
+    assert.deepEqual(await ended(), ['ended 23', 'ended 25']);
+    assert.equal((await revoke()).status, 201);
+    assert.deepEqual(await ended(), ['ended 23']);
   });
 
   it('are the operator’s to make, and the edge’s to read', async () => {
@@ -92,6 +112,7 @@ describe('revocations', () => {
       [{ merchant_id: 'x' }, '/merchant_id'],
       [{ expires_at: 'tomorrow' }, '/expires_at'],
       [{ expires_at: new Date(Date.now() - 1_000).toISOString() }, '/expires_at'],
+      [{ expires_at: new Date(Date.now() + (limits.revocationDaysMax + 1) * 86_400_000).toISOString() }, '/expires_at'],
       [{ reason: 'stolen' }, '/reason'],
     ];
     for (const [change, pointer] of wrong) {
@@ -134,5 +155,26 @@ describe('revocations', () => {
     assert.deepEqual([page.data.length, page.is_last], [5_000, false]);
     const rest = await list(page.next);
     assert.deepEqual([rest.data.map(({ value }) => value), rest.is_last], [['many-5001'], true]);
+  });
+
+  it('are no more than the edge can hold, however many are made at once; what expires makes room', async () => {
+    const fill = (room: number) => sql`
+      insert into revocations (place, id, kind, value, expires_at, creator, idempotency_key, request_hash)
+      select nextval('revocation_places'), gen_random_uuid(), 'token', 'held', now() + interval '1 hour',
+        gen_random_uuid(), 'k', ''
+      from generate_series(1, ${limits.revocationsMax - room}
+        - (select count(*)::int from revocations where expires_at > now()))`;
+    await fill(3);
+    const key = randomUUID();
+    const body = { expires_at: inAnHour() };
+    const answers = await Promise.all(Array.from({ length: 8 }, () => revoke(body)));
+    const refused = answers.filter(({ status }) => status !== 201);
+    assert.equal(refused.length, 5);
+    for (const answer of refused) assert.ok(assertProblem(answer, 409, 'revocations_limit_exceeded').retryable);
+    assertProblem(await revoke(body, key), 409, 'revocations_limit_exceeded');
+    await sql`update revocations set expires_at = now() where id = (
+      select id from revocations where value = 'held' limit 1)`;
+    assert.equal((await revoke({ ...body, value: 'last' }, key)).status, 201, 'the key of what was refused is free');
+    assertProblem(await revoke(body), 409, 'revocations_limit_exceeded');
   });
 });

@@ -3,10 +3,13 @@
  *
  * - R1 places become visible in their order: each is taken under a lock that is held until its commit, so that whoever
  *   has read up to a place has missed nothing before it.
+ * - R2 no more are in force than the edge can hold: counted under the same lock, where a place is taken. The lock and the count
+ *   stand in `revocation_place` (migration 029).
  */
-import type { revocations } from '@local-plus/contracts';
+import { limits, type revocations } from '@local-plus/contracts';
 import { audited } from '../audit/index.ts';
 import { type Creation, type CreationKey, createOnce, type Database } from '../platform/postgres/index.ts';
+import { identityLimits } from './limits.ts';
 
 export interface RevocationRow {
   readonly id: string;
@@ -22,19 +25,28 @@ export interface ListedRow extends Pick<RevocationRow, 'kind' | 'value' | 'merch
   readonly place: number;
 }
 
-/** Any number that nothing else locks. */
-const LOCK = 7_077_008;
+/** Why none was created: it would end in the past, or later than any may, or as many are in force as can be. */
+export type Refusal = 'past' | 'late' | 'full';
 
 const columns = `id, kind, value, merchant_id, expires_at, created_at, encode(request_hash, 'hex') as request_hash`;
 
-const insert = `with turn as materialized (select pg_advisory_xact_lock(${LOCK})),
-  written as (
+const latest = `now() + interval '${limits.revocationDaysMax} days'`;
+/** A few of those that ended long ago go with each new one. */
+const insert = `with written as (
     insert into revocations
       (place, creator, idempotency_key, request_hash, id, kind, value, merchant_id, expires_at)
-    select nextval('revocation_places'), $1, $2, decode($3, 'hex'), $4, $5, $6, $7, $8 from turn
-    where $8::timestamptz > now()
+    select turn.place, $1, $2, decode($3, 'hex'), $4, $5, $6, $7, $8
+    from revocation_place(${limits.revocationsMax}) as turn(place)
+    where turn.place is not null and $8::timestamptz > now() and $8::timestamptz <= ${latest}
     on conflict do nothing returning ${columns}
+  ), ended as materialized (
+    select id from revocations where expires_at < now() - interval '${identityLimits.endedKeptHours} hours'
+    order by expires_at limit ${identityLimits.endedRowsMax}
+  ), dropped as (
+    delete from revocations using ended where revocations.id = ended.id and exists (select from written)
   ), ${audited(9, 'written')} select * from written`;
+const refusal = `select case when $1::timestamptz <= now() then 'past' when $1::timestamptz > ${latest} then 'late'
+  else 'full' end as refusal`;
 const find = `select ${columns} from revocations where creator = $1 and idempotency_key = $2`;
 const list = `select place, kind, value, merchant_id, expires_at from revocations
   where place > $1 and expires_at > now() order by place limit $2`;
@@ -46,7 +58,7 @@ export class RevocationStore {
     this.#database = database;
   }
 
-  /** `conflict`: it would expire in the past. */
+  /** `conflict`: see {@link RevocationStore.refusal}. */
   create(
     key: CreationKey,
     row: Omit<RevocationRow, 'created_at' | 'request_hash'>,
@@ -60,6 +72,13 @@ export class RevocationStore {
       () => this.#database.write<RevocationRow>(insert, values),
       () => this.#database.read<RevocationRow>(find, [creator, idempotencyKey]),
     );
+  }
+
+  /** What stands in the way of one that would expire then, and is not there. */
+  async refusal(expiresAt: Date): Promise<Refusal> {
+    const [row] = await this.#database.read<{ readonly refusal: Refusal }>(refusal, [expiresAt]);
+    if (row === undefined) throw new Error('a select without a table has a row');
+    return row.refusal;
   }
 
   /** Those after a place that are not expired, in the order of their places. */

@@ -6,11 +6,13 @@ import {
   type CoreRequest,
   createdAnswer,
   creationKey,
+  cursorValue,
   type Handlers,
   ProblemError,
+  settled,
 } from '../platform/http/index.ts';
 import type { ConfigurationRow, ConfigurationStore } from './configuration-store.ts';
-import { actorOf, cursorValue, entryOf, seenMerchant, settled } from './found.ts';
+import { actorOf, entryOf, seenMerchant } from './found.ts';
 import type { MerchantStore } from './store.ts';
 
 export interface ConfigurationPorts {

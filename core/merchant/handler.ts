@@ -8,10 +8,13 @@ import {
   createdAnswer,
   creationKey,
   type Handlers,
+  ProblemError,
+  settled,
 } from '../platform/http/index.ts';
 import { noPlan } from './domain.ts';
-import { entryOf, seenMerchant, settled } from './found.ts';
+import { entryOf, seenMerchant } from './found.ts';
 import { onboarded } from './lifecycle-handler.ts';
+import { merchantLimits } from './limits.ts';
 import type { MerchantChange, MerchantRow, MerchantStore } from './store.ts';
 
 export interface HandlerPorts {
@@ -75,16 +78,21 @@ async function change(
   wanted: MerchantChange,
   answer: merchants.MerchantPlan | merchants.AllowedOrigins,
 ): Promise<CoreAnswer> {
-  const before = await seenMerchant(ports.store, request);
-  const { id } = before;
-  const key = creationKey(request, [id, wanted.kind, wanted.value]);
-  const facts = { action: `merchant.set_${wanted.kind}`, targetType: 'merchant', targetId: id };
-  const changed = { before: wanted.kind === 'plan' ? planOf(before) : originsOf(before), after: answer };
-  const entry = entryOf(request, id, { ...facts, ...changed }, ports.nowMs());
-  const { replayed } = settled(await ports.store.change(key, id, wanted, entry));
-  // Again on a replay: the process that changed it may have died before it told the others.
-  await ports.changed(id);
-  return createdAnswer(answer, replayed, 200);
+  for (let tries = 0; tries < merchantLimits.triesMax; tries++) {
+    const before = await seenMerchant(ports.store, request);
+    const { id } = before;
+    const key = creationKey(request, [id, wanted.kind, wanted.value]);
+    const facts = { action: `merchant.set_${wanted.kind}`, targetType: 'merchant', targetId: id };
+    const changed = { before: wanted.kind === 'plan' ? planOf(before) : originsOf(before), after: answer };
+    const entry = entryOf(request, id, { ...facts, ...changed }, ports.nowMs());
+    const outcome = await ports.store.change(key, before, wanted, entry);
+    if (outcome.type === 'conflict') continue;
+    const { replayed } = settled(outcome);
+    // Again on a replay: the process that changed it may have died before it told the others.
+    await ports.changed(id);
+    return createdAnswer(answer, replayed, 200);
+  }
+  throw new ProblemError('overloaded');
 }
 
 function merchantJson(row: MerchantRow): merchants.Merchant {

@@ -1,7 +1,9 @@
 /**
  * Wire ↔ API keys.
  *
- * - A replay answers what was answered first: as created, even if the row has changed since; never the key's secret.
+ * - A replay answers what was answered first: as created, even if the row has changed since; never the key's secret. A key that
+ *   is revoked changes no more, so revoking it answers the same again, under whatever Idempotency-Key; what else that key has
+ *   done is not asked.
  * - Nobody gives a key more than it may do itself; who may make owners may do everything.
  */
 import { randomBytes } from 'node:crypto';
@@ -19,14 +21,17 @@ import {
   type CoreRequest,
   createdAnswer,
   creationKey,
+  cursorValue,
   type Handlers,
   isOperator,
   keyOf,
   ProblemError,
+  settled,
 } from '../platform/http/index.ts';
 import { grantedScopes, newApiKey } from './domain.ts';
-import { cursorValue, entryOf, seenMerchant, settled } from './found.ts';
+import { entryOf, seenMerchant } from './found.ts';
 import type { ApiKeyRow, KeyStore } from './keys-store.ts';
+import { merchantLimits } from './limits.ts';
 import type { MerchantStore } from './store.ts';
 
 export interface KeyPorts {
@@ -80,23 +85,31 @@ async function create(ports: KeyPorts, request: CoreRequest<'api_keys.create'>):
 
 async function rotate(ports: KeyPorts, request: CoreRequest<'api_keys.rotate'>): Promise<CoreAnswer> {
   const { id: merchantId } = await seenMerchant(ports.store, request);
-  const old = await keyOfPath(ports, request, merchantId);
-  if (!mayGive(request.context, old.scopes)) throw tooMuch();
   const { overlap_s: overlapS } = request.body;
   const expires_at = momentOf(request.body.expires_at);
   const { secret, prefix, digest } = newApiKey(randomBytes(KEY_BYTES));
-  const nowMs = ports.nowMs();
-  const id = uuidV7<ApiKeyId>(nowMs);
-  const key = creationKey(request, ['rotate', old.id, overlapS, expires_at?.getTime() ?? null]);
-  const facts = { before: { expires_at: old.expires_at }, after: { successor: id, overlap_s: overlapS, expires_at } };
-  const entry = entryOf(request, merchantId, { ...target('rotate', old.id), ...facts }, nowMs);
-  const outcome = await ports.keys.rotate(key, old, { id, prefix, digest, expires_at, overlapS }, entry);
-  const created = settled(outcome, () =>
-    expires_at !== null && expires_at.getTime() <= nowMs ? past() : new ProblemError('api_key_ended'),
-  );
-  // Again on a replay: the process that rotated it may have died before it told the others.
-  await ports.changed(old.digest);
-  return createdKey(created, secret, expires_at);
+  for (let tries = 0; tries < merchantLimits.triesMax; tries++) {
+    const old = await keyOfPath(ports, request, merchantId);
+    if (!mayGive(request.context, old.scopes)) throw tooMuch();
+    const nowMs = ports.nowMs();
+    const id = uuidV7<ApiKeyId>(nowMs);
+    const key = creationKey(request, ['rotate', old.id, overlapS, expires_at?.getTime() ?? null]);
+    const facts = { before: { expires_at: old.expires_at }, after: { successor: id, overlap_s: overlapS, expires_at } };
+    const entry = entryOf(request, merchantId, { ...target('rotate', old.id), ...facts }, nowMs);
+    const outcome = await ports.keys.rotate(key, old, { id, prefix, digest, expires_at, overlapS }, entry);
+    if (outcome.type === 'conflict') {
+      const { is_alive, expires_at: endsAt } = await keyOfPath(ports, request, merchantId);
+      if (!is_alive) throw new ProblemError('api_key_ended');
+      if (expires_at !== null && endsAt?.getTime() === old.expires_at?.getTime()) throw past();
+      // It was rotated between the read and the statement.
+      continue;
+    }
+    const created = settled(outcome);
+    // Again on a replay: the process that rotated it may have died before it told the others.
+    await ports.changed(old.digest);
+    return createdKey(created, secret, expires_at);
+  }
+  throw new ProblemError('overloaded');
 }
 
 async function revoke(ports: KeyPorts, request: CoreRequest<'api_keys.revoke'>): Promise<CoreAnswer> {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { merchants } from '@local-plus/contracts';
+import type postgres from 'postgres';
 import { quiet } from '../test/log.ts';
 import {
   assertProblem,
@@ -14,7 +15,8 @@ import {
   TestStack,
 } from '../test/stack.ts';
 import { allPages, newMerchant, parsed } from '../test/tenant.ts';
-import { anotherMillisecond } from '../test/time.ts';
+import { anotherMillisecond, inTime } from '../test/time.ts';
+import { KeyStore } from './keys-store.ts';
 import { LastUsed } from './last-used.ts';
 import { grantOf } from './test/grant.ts';
 
@@ -26,9 +28,11 @@ describe('API keys', () => {
   let client: SignedClient;
   let merchantId: string;
   let target: string;
+  let sql: postgres.Sql;
 
   before(async () => {
     ({ client } = await stack.serve());
+    sql = stack.sql(2);
     merchantId = await onboard();
     target = `/v1/merchants/${merchantId}/api-keys`;
   });
@@ -48,10 +52,13 @@ describe('API keys', () => {
     client.post(`${target}/${id}/rotate`, body, { caller, key });
 
   it('expire, wherever they are known', async () => {
-    const expires_at = inMs(5_000);
-    const { key, expires_at: shown } = await create({ expires_at });
-    assert.equal(shown, expires_at);
-    assert.equal(merchants.keyGrant.parse((await grantOf(client, key)).json).expires_at_ms, Date.parse(expires_at));
+    const { key, expires_at } = await inTime(async (lifeMs) => {
+      const expires_at = inMs(lifeMs);
+      const { key, expires_at: shown } = await create({ expires_at });
+      assert.equal(shown, expires_at);
+      assert.equal(merchants.keyGrant.parse((await grantOf(client, key)).json).expires_at_ms, Date.parse(expires_at));
+      return { key, expires_at };
+    });
     await eventually('it has expired', async () => !(await isGood(key)));
     assert.ok(Date.now() >= Date.parse(expires_at));
     const { errors } = assertProblem(
@@ -64,19 +71,21 @@ describe('API keys', () => {
 
   it('are rotated: the successor can what the old one could, which ends after the overlap', async () => {
     const plan = { requests_per_minute: 77, burst: 9, requests_per_month: 1_000 };
-    const old = await create({ name: 'till 3', scopes: ['wallets:read'], ...plan });
-    assert.ok(await isGood(old.key));
-    const idempotencyKey = randomUUID();
-    const first = await rotate(old.id, { overlap_s: 5 }, operator, idempotencyKey);
-    const successor = parsed(first, 201, merchants.createdApiKey);
+    const { old, successor, body, key } = await inTime(async (lifeMs) => {
+      const old = await create({ name: 'till 3', scopes: ['wallets:read'], ...plan });
+      assert.ok(await isGood(old.key));
+      const [key, body] = [randomUUID(), { overlap_s: lifeMs / 1_000 }];
+      const successor = parsed(await rotate(old.id, body, operator, key), 201, merchants.createdApiKey);
+      assert.deepEqual([await isGood(old.key), await isGood(successor.key)], [true, true], 'both, for a while');
+      return { old, successor, body, key };
+    });
     const { name, scopes, requests_per_minute, burst, requests_per_month, rotated_from, expires_at } = successor;
     assert.deepEqual({ requests_per_minute, burst, requests_per_month }, plan);
     assert.deepEqual([name, scopes, rotated_from, expires_at], ['till 3', ['wallets:read'], old.id, null]);
     assert.notEqual(successor.key, old.key);
-    assert.deepEqual([await isGood(old.key), await isGood(successor.key)], [true, true], 'both, for a while');
     await eventually('the old one has ended', async () => !(await isGood(old.key)));
     assert.ok(await isGood(successor.key));
-    const replay = await rotate(old.id, { overlap_s: 5 }, operator, idempotencyKey);
+    const replay = await rotate(old.id, body, operator, key);
     assert.equal(replay.headers.get('idempotent-replayed'), 'true');
     assert.deepEqual(replay.json, { ...successor, key: null });
     assertProblem(await rotate(old.id, {}), 409, 'api_key_ended');
@@ -98,7 +107,7 @@ describe('API keys', () => {
     assertProblem(await rotate(successor.id, { expires_at: inMs(-1) }), 400, 'invalid_request');
   });
 
-  it('that are revoked are not rotated, and never both', async () => {
+  it('that are revoked are rotated no more; a successor from before stands by itself', async () => {
     for (let round = 0; round < 5; round++) {
       const old = await create();
       const [rotated, revoked] = await Promise.all([
@@ -106,10 +115,68 @@ describe('API keys', () => {
         client.send('POST', `${target}/${old.id}/revoke`, { caller: operator, key: randomUUID() }),
       ]);
       assert.equal(revoked.status, 200);
-      assert.ok([201, 409].includes(rotated.status), rotated.text);
+      if (rotated.status === 201) assert.ok(await isGood(merchants.createdApiKey.parse(rotated.json).key));
+      else assertProblem(rotated, 409, 'api_key_ended');
       assert.equal(await isGood(old.key), false);
       assertProblem(await rotate(old.id, {}), 409, 'api_key_ended');
     }
+  });
+
+  it('that are rotated at the same time tell the trail when they ended before', async () => {
+    for (let round = 0; round < 5; round++) {
+      const old = await create();
+      const answers = await Promise.all([1, 2, 3].map((hours) => rotate(old.id, { overlap_s: hours * 3_600 })));
+      for (const answer of answers) parsed(answer, 201, merchants.createdApiKey);
+      const entries = await sql<{ before: { expires_at: string | null } }[]>`
+        select entry->'before' as before from audit_entries
+        where entry #>> '{target,id}' = ${old.id} and entry->>'action' = 'api_key.rotate' order by place`;
+      const [first, ...later] = entries.map(({ before }) => before.expires_at);
+      assert.equal(first, null);
+      assert.equal(later.length, 2);
+      for (const moment of later) assert.notEqual(moment, null);
+      assert.deepEqual(later, later.toSorted().reverse(), 'no later than before');
+    }
+  });
+
+  it('that are revoked answer the same again, also when what was noted of their use is written later', async () => {
+    const { id, key } = await create();
+    assert.ok(await isGood(key));
+    const revoke = (idempotencyKey: string) =>
+      client.send('POST', `${target}/${id}/revoke`, { caller: operator, key: idempotencyKey });
+    const first = await revoke('first');
+    assert.equal(parsed(first, 200, merchants.apiKey).last_used_at, null);
+    await new KeyStore(stack.pool()).used(new Map([[id, Date.now()]]));
+    const again = await revoke('first');
+    assert.deepEqual([again.text, again.headers.get('idempotent-replayed')], [first.text, 'true']);
+    assert.deepEqual((await revoke('second')).text, first.text);
+  });
+
+  it('are noted as used by two processes at once, in whatever order each has them', async () => {
+    const [first, held, last] = [(await create()).id, (await create()).id, (await create()).id].sort();
+    assert.ok(first && held && last);
+    // As in a large table: rows are looked up in the order in which they are given.
+    for (const way of ['hashjoin', 'mergejoin', 'seqscan']) {
+      await sql.unsafe(`alter role current_user set enable_${way} = off`);
+    }
+    const store = new KeyStore(stack.pool());
+    const nowMs = Date.now();
+    const waiting = async () =>
+      (await sql`select count(*)::int as count from pg_locks where not granted`)[0]?.['count'];
+    const both = await sql.begin(async (other) => {
+      await other`select from api_keys where id = ${held} for update`;
+      const orders = [
+        [first, held, last],
+        [last, held, first],
+      ];
+      const writes = orders.map((ids, index) => store.used(new Map(ids.map((id) => [id, nowMs + index]))));
+      await eventually('both wait', async () => (await waiting()) === 2);
+      return { writes };
+    });
+    await Promise.all(both.writes);
+    await sql`alter role current_user reset all`;
+    const [row] = await sql`select count(*)::int as count from api_keys
+      where id = any(${[first, held, last]}) and last_used_at = ${new Date(nowMs + 1)}`;
+    assert.equal(row?.['count'], 3);
   });
 
   it('are listed page by page, newest first, without their secrets', async () => {

@@ -1,6 +1,7 @@
 /**
- * When keys were used last, to the minute: noted in memory when the edge asks what a key allows, which it does every few
- * seconds while the key is in use, and written behind, many at a time. A process that is killed forgets a minute of it.
+ * When keys were used last, to the minute: noted in memory when an edge asks what a key allows, which it does every few
+ * seconds while the key is in use, and written behind, many at a time. What a process has noted and not written is forgotten
+ * when it is killed, and when the write fails: the next use of the key is noted again.
  */
 import type { Log } from '../platform/telemetry/index.ts';
 
@@ -19,7 +20,7 @@ const MINUTE_MS = 60_000;
 export class LastUsed {
   readonly #options: LastUsedOptions;
   #noted = new Map<string, number>();
-  /** What was written last: a key is written once a minute at most. */
+  /** What the last write had: a key of it is not written again in the same minute. */
   #written: ReadonlyMap<string, number> = new Map();
   #timer: NodeJS.Timeout | null = null;
 

@@ -7,13 +7,16 @@ import {
   type CoreRequest,
   createdAnswer,
   creationKey,
+  cursorValue,
   type Handlers,
   isOperator,
   ProblemError,
+  settled,
 } from '../platform/http/index.ts';
-import { actorOf, cursorValue, entryOf, seenMerchant, settled } from './found.ts';
+import { actorOf, entryOf, seenMerchant } from './found.ts';
 import { lifecycleTable, type Step } from './lifecycle.ts';
 import type { LifecycleStore, TransitionRow } from './lifecycle-store.ts';
+import { merchantLimits } from './limits.ts';
 import type { MerchantRow, MerchantStore } from './store.ts';
 
 export interface LifecyclePorts {
@@ -32,21 +35,26 @@ export function lifecycleHandlers(ports: LifecyclePorts): Handlers {
 }
 
 async function move(ports: LifecyclePorts, request: CoreRequest<'merchants.transition'>): Promise<CoreAnswer> {
-  const merchant = await seenMerchant(ports.store, request);
   const { action, reason } = request.body;
-  const nowMs = ports.nowMs();
-  const step: Step | null = lifecycleTable[merchant.status][action] ?? null;
-  if (step !== null && !step.by.includes(isOperator(request.context) ? 'operator' : 'owner')) {
-    throw new ProblemError('forbidden', { detail: 'Only the operator decides on this.' });
+  for (let tries = 0; tries < merchantLimits.triesMax; tries++) {
+    const merchant = await seenMerchant(ports.store, request);
+    const nowMs = ports.nowMs();
+    const step: Step | null = lifecycleTable[merchant.status][action] ?? null;
+    if (step !== null && !step.by.includes(isOperator(request.context) ? 'operator' : 'owner')) {
+      throw new ProblemError('forbidden', { detail: 'Only the operator decides on this.' });
+    }
+    const key = creationKey(request, ['transition', merchant.id, action, reason]);
+    const wanted = step === null ? null : { ...newTransition(request, merchant, step), id: uuidV7(nowMs) };
+    const entry = entryOf(request, merchant.id, entryOfStep(merchant, action, step, reason), nowMs);
+    const outcome = await ports.transitions.move(key, wanted, entry, onboarded(request, merchant, nowMs));
+    // Somebody else moved it meanwhile: what is possible now is decided by what it is now.
+    if (outcome.type === 'conflict' && step !== null) continue;
+    const { row, replayed } = settled(outcome, () => refusal(merchant, action));
+    // Again on a replay: the process that moved it may have died before it told the others.
+    await ports.changed(merchant.id);
+    return createdAnswer(transitionJson(row), replayed);
   }
-  const key = creationKey(request, ['transition', merchant.id, action, reason]);
-  const wanted = step === null ? null : { ...newTransition(request, merchant, step), id: uuidV7(nowMs) };
-  const entry = entryOf(request, merchant.id, entryOfStep(merchant, action, step, reason), nowMs);
-  const outcome = await ports.transitions.move(key, wanted, entry, onboarded(request, merchant, nowMs));
-  const { row, replayed } = settled(outcome, () => refusal(merchant, action));
-  // Again on a replay: the process that moved it may have died before it told the others.
-  await ports.changed(merchant.id);
-  return createdAnswer(transitionJson(row), replayed);
+  throw new ProblemError('overloaded');
 }
 
 function newTransition({ body, context }: CoreRequest<'merchants.transition'>, merchant: MerchantRow, { to }: Step) {
@@ -90,7 +98,7 @@ export function onboarded(
 function refusal({ status }: MerchantRow, action: lifecycle.LifecycleAction): ProblemError {
   const possible = Object.keys(lifecycleTable[status]).join(', ') || 'nothing';
   return new ProblemError('transition_refused', {
-    detail: `A ${status} merchant does not ${action}; possible: ${possible}.`,
+    detail: `A merchant that is ${status} does not ${action}; possible: ${possible}.`,
   });
 }
 

@@ -28,7 +28,7 @@ describe('the life of a merchant', () => {
 
   before(async () => {
     [client, elsewhere] = await stack.serveTwo();
-    sql = stack.sql();
+    sql = stack.sql(2);
   });
   after(() => stack.stop());
 
@@ -41,6 +41,10 @@ describe('the life of a merchant', () => {
 
   async function statusOf(id: string) {
     return parsed(await client.get(`/v1/merchants/${id}`, { caller: operator }), 200, merchants.merchant).status;
+  }
+
+  async function waiting() {
+    return (await sql`select count(*)::int as count from pg_locks where not granted`)[0]?.['count'];
   }
 
   async function events(id: string) {
@@ -122,6 +126,57 @@ describe('the life of a merchant', () => {
     assertProblem(await move(id, 'close', operator, key), 422, 'idempotency_key_reused');
     const answers = await Promise.all(Array.from({ length: 10 }, () => move(id, 'submit')));
     assert.deepEqual(answers.map(({ status }) => status).sort(), [201, ...Array.from({ length: 9 }, () => 409)]);
+  });
+
+  it('is refused what it is past by what it is then, and nothing that it may do whatever it became', async () => {
+    for (let round = 0; round < 10; round++) {
+      const id = await draft('active');
+      const [suspended, closed] = await Promise.all([move(id, 'suspend'), move(id, 'close')]);
+      assert.equal(parsed(closed, 201, lifecycle.transition).to, 'closed');
+      if (suspended.status === 201) continue;
+      const { detail } = assertProblem(suspended, 409, 'transition_refused');
+      assert.equal(detail, 'A merchant that is closed does not suspend; possible: nothing.');
+    }
+  });
+
+  it('is suspended while its plan and origins change: no two wait for each other', async () => {
+    const id = await draft('active');
+    const plan = { requests_per_minute: 1_000, burst: 10, requests_per_month: null };
+    const changes = { plan, 'allowed-origins': { allowed_origins: ['https://shop.example.com'] } };
+    for (const [path, body] of Object.entries(changes)) {
+      for (const action of ['suspend', 'resume'] as const) {
+        const { asked } = await sql.begin(async (other) => {
+          // Of its audit trail: each of the two has locked what comes before that.
+          await other`select pg_advisory_xact_lock(hashtextextended(${id}, 17))`;
+          const change = client.post(`/v1/merchants/${id}/${path}`, body, { caller: operator });
+          await eventually('the change waits', async () => (await waiting()) === 1);
+          const moved = move(id, action);
+          await eventually('both wait', async () => (await waiting()) === 2);
+          return { asked: [change, moved] };
+        });
+        const [changed, moved] = await Promise.all(asked);
+        assert.deepEqual([changed?.status, moved?.status], [200, 201], `${changed?.text} ${moved?.text}`);
+      }
+    }
+  });
+
+  it('tells its trail what was set before, also when many set it at once', async () => {
+    const id = await draft('active');
+    const set = (index: number) => {
+      const body = { allowed_origins: [`https://shop-${index}.example.com`] };
+      return client.post(`/v1/merchants/${id}/allowed-origins`, body, { caller: operator });
+    };
+    const answers = await Promise.all([...Array.from({ length: 8 }, (_, index) => set(index)), move(id, 'suspend')]);
+    for (const { status, text } of answers) assert.ok(status === 200 || status === 201, text);
+    const entries = await sql<{ before: merchants.AllowedOrigins; after: merchants.AllowedOrigins }[]>`
+      select entry->'before' as before, entry->'after' as after from audit_entries
+      where entry #>> '{target,id}' = ${id} and entry->>'action' = 'merchant.set_allowed_origins' order by place`;
+    const chain = [[], ...entries.map(({ after }) => after.allowed_origins)];
+    assert.deepEqual(
+      entries.map(({ before }) => before.allowed_origins),
+      chain.slice(0, -1),
+    );
+    assert.equal(entries.length, 8);
   });
 
   it('stops its keys and customers everywhere within seconds, and lets them go on', async () => {

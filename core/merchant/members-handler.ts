@@ -6,10 +6,13 @@ import {
   type CoreRequest,
   createdAnswer,
   creationKey,
+  cursorValue,
   type Handlers,
   ProblemError,
+  settled,
 } from '../platform/http/index.ts';
-import { cursorValue, entryOf, seenMerchant, settled } from './found.ts';
+import { entryOf, seenMerchant } from './found.ts';
+import { merchantLimits } from './limits.ts';
 import type { MemberChange, MemberRow, MemberStore } from './members-store.ts';
 import type { MerchantStore } from './store.ts';
 
@@ -53,29 +56,38 @@ async function change(
 ): Promise<CoreAnswer> {
   const { id: merchantId } = await seenMerchant(ports.store, request);
   const id = parseId<string>(request.params[1] ?? '');
-  const before = id === null ? null : await ports.members.member(merchantId, id);
-  if (before === null) throw new ProblemError('not_found');
-  const isRemoval = wanted.kind === 'member_removal';
-  const facts = {
-    action: isRemoval ? 'member.remove' : 'member.set_role',
+  const role = wanted.kind === 'member_removal' ? null : wanted.role;
+  for (let tries = 0; tries < merchantLimits.triesMax; tries++) {
+    const before = id === null ? null : await ports.members.member(merchantId, id);
+    if (before === null) throw new ProblemError('not_found');
+    const key = creationKey(request, [wanted.kind, before.id, role]);
+    const entry = entryOf(request, merchantId, entryOfChange(before, role), ports.nowMs());
+    const outcome = await ports.members.change(key, before, wanted, entry);
+    if (outcome.type === 'conflict') {
+      if (before.removed_at !== null) throw new ProblemError('not_found');
+      const isOwnerNeeded = role !== 'owner' && (await ports.members.isLastOwner(merchantId, before.id));
+      if (isOwnerNeeded) throw new ProblemError('last_owner');
+      // It was changed, or removed, between the read and the statement.
+      continue;
+    }
+    const { replayed } = settled(outcome);
+    // Again on a replay: the process that changed it may have died before it told the others.
+    await ports.changed(merchantId, before.subject);
+    const after = (await ports.members.member(merchantId, before.id)) ?? before;
+    return createdAnswer(memberJson(role === null ? after : { ...after, role, removed_at: null }), replayed, 200);
+  }
+  throw new ProblemError('overloaded');
+}
+
+/** @param role the new one; null: it is removed */
+function entryOfChange(before: MemberRow, role: members.Role | null) {
+  return {
+    action: role === null ? 'member.remove' : 'member.set_role',
     targetType: 'member',
     targetId: before.id,
     before: { role: before.role },
-    after: isRemoval ? null : { role: wanted.role },
+    after: role === null ? null : { role },
   };
-  const key = creationKey(request, [wanted.kind, before.id, isRemoval ? null : wanted.role]);
-  const outcome = await ports.members.change(key, before, wanted, entryOf(request, merchantId, facts, ports.nowMs()));
-  // Who was removed before is no member; of an owner who is one, it was the last.
-  const refusal = () => new ProblemError(before.removed_at === null ? 'last_owner' : 'not_found');
-  const { replayed } = settled(outcome, refusal);
-  // Again on a replay: the process that changed it may have died before it told the others.
-  await ports.changed(merchantId, before.subject);
-  const after = (await ports.members.member(merchantId, before.id)) ?? before;
-  return createdAnswer(
-    memberJson(isRemoval ? after : { ...after, role: wanted.role, removed_at: null }),
-    replayed,
-    200,
-  );
 }
 
 async function list(ports: MemberPorts, request: CoreRequest<'members.list'>): Promise<CoreAnswer> {

@@ -39,13 +39,16 @@ const page = `select ${columns} from merchant_members
   where merchant_id = $1 and removed_at is null and ($2::uuid is null or id < $2::uuid) order by id desc limit $3`;
 const roleOf = `select role from merchant_members where merchant_id = $1 and subject = $2 and removed_at is null`;
 
-/** $6: the new role; null: it is removed. The count of owners comes before the target's own lock: no two wait for each other. */
+/**
+ * $6: the new role; null: it is removed. $9: the role as it was read, which its entry in the trail tells of. The count of owners
+ * comes before the target's own lock: no two wait for each other.
+ */
 const change = `with owners as materialized (
     select id from merchant_members
     where merchant_id = $4::uuid and role = 'owner' and removed_at is null order by id for update
   ), target as (
     select m.id, m.role, o.owners from merchant_members as m, (select count(*) as owners from owners) as o
-    where m.id = $5::uuid and m.merchant_id = $4::uuid and m.removed_at is null for update of m
+    where m.id = $5::uuid and m.merchant_id = $4::uuid and m.role = $9 and m.removed_at is null for update of m
   ), noted as (
     insert into merchant_changes (creator, idempotency_key, request_hash, merchant_id, kind, value)
     select $1::uuid, $2, decode($3, 'hex'), $4::uuid, $7, json_build_object('member_id', id, 'role', $6::text)::jsonb
@@ -56,6 +59,8 @@ const change = `with owners as materialized (
       removed_at = case when $6::text is null then now() end
     from noted where m.id = $5::uuid returning m.id
   ), ${audited(8, 'changed')} select ${hashColumn} from noted`;
+const isLastOwner = `select count(*)::int as owners, count(*) filter (where id = $2::uuid)::int as found
+  from merchant_members where merchant_id = $1::uuid and role = 'owner' and removed_at is null`;
 const changeOfKey = `select ${hashColumn} from merchant_changes where creator = $1 and idempotency_key = $2`;
 
 export class MemberStore {
@@ -95,16 +100,23 @@ export class MemberStore {
     return (await this.#database.read<{ role: members.Role }>(roleOf, [merchantId, subject]))[0]?.role ?? null;
   }
 
-  /** Once for one key. `conflict`: there is no such member (any more), or it is the last owner. */
+  /** Whether the merchant has this owner and no other one. */
+  async isLastOwner(merchantId: MerchantId, id: string): Promise<boolean> {
+    type Count = { readonly owners: number; readonly found: number };
+    const [count] = await this.#database.read<Count>(isLastOwner, [merchantId, id]);
+    return count?.owners === 1 && count.found === 1;
+  }
+
+  /** Once for one key. `conflict`: there is no such member (any more), it has another role, or it is the last owner. */
   change(
     key: CreationKey,
-    { merchant_id, id }: Pick<MemberRow, 'merchant_id' | 'id'>,
+    { merchant_id, id, role: before }: Pick<MemberRow, 'merchant_id' | 'id' | 'role'>,
     wanted: MemberChange,
     entry: string,
   ): Promise<Creation<Requested>> {
     const { creator, idempotencyKey, requestHash } = key;
     const role = wanted.kind === 'member_role' ? wanted.role : null;
-    const values = [merchant_id, id, role, wanted.kind, entry];
+    const values = [merchant_id, id, role, wanted.kind, entry, before];
     return createOnce(
       key,
       () => this.#database.write<Requested>(change, [creator, idempotencyKey, requestHash, ...values]),

@@ -2,16 +2,19 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { members, merchants, routes } from '@local-plus/contracts';
+import { members, merchants, problemSchema, routes } from '@local-plus/contracts';
+import type postgres from 'postgres';
 import { assertProblem, type Caller, operator, type SignedClient, TestStack, theEdge } from '../test/stack.ts';
 import { newMerchant, parsed } from '../test/tenant.ts';
 
 describe('members', () => {
   const stack = new TestStack();
   let client: SignedClient;
+  let sql: postgres.Sql;
 
   before(async () => {
     ({ client } = await stack.serve());
+    sql = stack.sql();
   });
   after(() => stack.stop());
 
@@ -91,6 +94,37 @@ describe('members', () => {
     const only = await added(id, 'only', 'owner');
     for (const answer of [await remove(only), await setRole(only, 'manager')]) assertProblem(answer, 409, 'last_owner');
     parsed(await setRole(only, 'owner'), 200, members.member);
+  });
+
+  it('who are removed twice at once are gone the second time, and not the last owner', async () => {
+    for (let round = 0; round < 10; round++) {
+      const id = await onboard();
+      const [left] = [await added(id, 'left', 'owner'), await added(id, 'right', 'owner')];
+      const answers = await Promise.all([remove(left), remove(left), setRole(left, 'cashier')]);
+      const removals = answers.slice(0, 2).sort((one, other) => one.status - other.status);
+      assert.equal(removals[0]?.status, 200);
+      for (const { status, json } of answers) {
+        if (status !== 200) assert.deepEqual([status, problemSchema.parse(json).code], [404, 'not_found']);
+      }
+    }
+  });
+
+  it('tell the trail what they were before, also when two change them at once', async () => {
+    for (let round = 0; round < 10; round++) {
+      const id = await onboard();
+      const ada = await added(id, 'ada', 'cashier');
+      const roles = ['manager', 'auditor', 'analyst'] as const;
+      for (const answer of await Promise.all(roles.map((role) => setRole(ada, role)))) assert.equal(answer.status, 200);
+      const entries = await sql<{ before: { role: string }; after: { role: string } }[]>`
+        select entry->'before' as before, entry->'after' as after from audit_entries
+        where entry #>> '{target,id}' = ${ada.id} and entry->>'action' = 'member.set_role' order by place`;
+      const chain = ['cashier', ...entries.map(({ after }) => after.role)];
+      assert.deepEqual(
+        entries.map(({ before }) => before.role),
+        chain.slice(0, -1),
+      );
+      assert.deepEqual([chain.length, chain.at(-1)], [4, (await list(id))[0]?.role]);
+    }
   });
 
   it('may do less while the merchant is not active', async () => {

@@ -44,14 +44,27 @@ const merchantOfKey = `select ${merchantColumns} from merchants where creator = 
 const tenantStatement = `select status, ${planColumns}, to_json(allowed_origins) as allowed_origins
   from merchants where id = $1`;
 const insertChange = `insert into merchant_changes (creator, idempotency_key, request_hash, merchant_id, kind, value)
-  values ($1, $2, decode($3, 'hex'), $4, $5, $6::jsonb) on conflict do nothing returning merchant_id, ${hashColumn}`;
-const setPlan = `with change as (${insertChange}),
-  applied as (update merchants set requests_per_minute = $7, burst = $8, requests_per_month = $9
-    from change where id = change.merchant_id),
-  ${audited(10, 'change')} select request_hash from change`;
-const setAllowedOrigins = `with change as (${insertChange}),
-  applied as (update merchants set allowed_origins = $7 from change where id = change.merchant_id),
-  ${audited(8, 'change')} select request_hash from change`;
+    select $1::uuid, $2, decode($3, 'hex'), id, $5, $6::jsonb from held
+    on conflict do nothing returning merchant_id, ${hashColumn}`;
+/**
+ * The merchant's row is locked first and the lock of its trail comes last, as in every statement that changes a merchant: no two
+ * wait for each other. It has to be as it was read, or its entry in the trail would tell of something that was not.
+ */
+const setPlan = `with held as (
+    select id from merchants where id = $4::uuid and requests_per_minute is not distinct from $11::int
+      and burst is not distinct from $12::int and requests_per_month is not distinct from $13::bigint
+    for no key update
+  ), change as (${insertChange}
+  ), applied as (
+    update merchants set requests_per_minute = $7, burst = $8, requests_per_month = $9
+    from change where id = change.merchant_id returning id
+  ), ${audited(10, 'applied')} select request_hash from change`;
+const setAllowedOrigins = `with held as (
+    select id from merchants where id = $4::uuid and allowed_origins = $9::text[] for no key update
+  ), change as (${insertChange}
+  ), applied as (
+    update merchants set allowed_origins = $7 from change where id = change.merchant_id returning id
+  ), ${audited(8, 'applied')} select request_hash from change`;
 const changeOfKey = `select ${hashColumn} from merchant_changes where creator = $1 and idempotency_key = $2`;
 
 export class MerchantStore {
@@ -82,21 +95,24 @@ export class MerchantStore {
     return (await this.#database.read<MerchantRow>(statement, [id]))[0] ?? null;
   }
 
-  /** Once for one key; what was set since then stays. */
+  /**
+   * Once for one key; what was set since then stays. `conflict`: it was changed meanwhile.
+   * @param before the merchant as it was read
+   */
   change(
     key: CreationKey,
-    merchantId: MerchantId,
+    before: MerchantRow,
     { kind, value }: MerchantChange,
     entry: string,
   ): Promise<Creation<Requested>> {
     const { creator, idempotencyKey, requestHash } = key;
     const values: Parameter[] =
-      kind === 'plan' ? [value.requests_per_minute, value.burst, value.requests_per_month] : [value];
+      kind === 'plan' ? [...planValues(value), entry, ...planValues(before)] : [value, entry, before.allowed_origins];
     const statement = kind === 'plan' ? setPlan : setAllowedOrigins;
-    const change = [creator, idempotencyKey, requestHash, merchantId, kind, JSON.stringify(value)];
+    const change = [creator, idempotencyKey, requestHash, before.id, kind, JSON.stringify(value)];
     return createOnce(
       key,
-      () => this.#database.write<Requested>(statement, [...change, ...values, entry]),
+      () => this.#database.write<Requested>(statement, [...change, ...values]),
       () => this.#database.read<Requested>(changeOfKey, [creator, idempotencyKey]),
     );
   }
@@ -115,4 +131,8 @@ export class MerchantStore {
     const statement = `select 1 as found from merchants where allowed_origins @> array[$1::text] and status = 'active' limit 1`;
     return (await this.#database.read<{ found: number }>(statement, [origin])).length > 0;
   }
+}
+
+function planValues({ requests_per_minute, burst, requests_per_month }: merchants.MerchantPlan): Parameter[] {
+  return [requests_per_minute, burst, requests_per_month];
 }

@@ -22,7 +22,7 @@ const later = { ...first, point_expiry: null, hold_expires_in_s: 61 };
 function rowOf(id: ProgramId): ScheduledProgram {
   const merchant_id = uuidV7<MerchantId>(Date.now());
   const header = { name: 'P', unit: 'PTS', scale: 0, created_at: new Date(), request_hash: '' };
-  return { id, merchant_id, ...header, ...first, versions: [] };
+  return { id, merchant_id, ...header, ...first, versions: [], known_from_ms: 0 };
 }
 
 /** A directory with clocks that are set by hand, and a table that can fail. */
@@ -52,7 +52,8 @@ function stage(heldMax = 10) {
     rows.set(id, { ...rowOf(id), versions });
     return id;
   };
-  const set = (id: ProgramId, versions: ScheduledProgram['versions']) => rows.set(id, { ...rowOf(id), versions });
+  const set = (id: ProgramId, versions: ScheduledProgram['versions'], known_from_ms = 0) =>
+    rows.set(id, { ...rowOf(id), versions, known_from_ms });
   const rulesOf = async (id: ProgramId): Promise<ProgramRules> => {
     const facts = await directory.find(id);
     assert.ok(facts);
@@ -153,6 +154,25 @@ describe('the program directory', () => {
     assert.ok(waiting instanceof Promise);
     assert.equal((await waiting)?.rules.holdExpiresInS, 61);
     assert.ok(!(accounts.find(id as never) instanceof Promise));
+  });
+
+  it('V3: what is not known of the time before a step back of the clock is waited for, and is never what was before', async () => {
+    const { directory, clock, add, set } = stage();
+    const id = add();
+    const known = { ...later, from_ms: 900_000 };
+    set(id, [known], 990_000);
+    const facts = await directory.find(id);
+    assert.ok(facts);
+    clock.wallMs = 989_999;
+    clock.isDown = true;
+    await assert.rejects(async () => directory.find(id), /away/);
+    assert.equal(facts.rules.holdExpiresInS, 61);
+    clock.isDown = false;
+    set(id, [known, { ...later, hold_expires_in_s: 62, from_ms: 985_000 }], 979_999);
+    const waiting = directory.find(id);
+    assert.ok(waiting instanceof Promise);
+    assert.equal((await waiting)?.rules.holdExpiresInS, 62);
+    assert.ok(!(directory.find(id) instanceof Promise));
   });
 
   it('lets terms pass whose rules are of no program', () => {

@@ -56,5 +56,5 @@ export function renewalOf(rules: ProgramRules): Promise<void> | null {
 function scheduleOf(row: ScheduledProgram, readAtMs: number): Schedule {
   const first = { fromMs: Number.NEGATIVE_INFINITY, rules: rulesOf(row) };
   const further = row.versions.map((version) => ({ fromMs: version.from_ms, rules: rulesOf(version) }));
-  return { versions: [first, ...further], readAtMs };
+  return { versions: [first, ...further], readAtMs, knownFromMs: row.known_from_ms };
 }

@@ -5,6 +5,8 @@
  * - V2 whoever goes by a version knows every one that was created {@link programLimits.staleMs} before, or earlier; and a
  *   version comes into force later after its creation than that. So no two processes go by different versions at one moment,
  *   save for what their clocks differ by, and no earn waits for a look at a table.
+ * - V3 a read knows what is in force from a moment on. When the wall clock steps back beyond it, whoever goes by the rules waits
+ *   for a read; until then what was in force at that moment is, and not what was before.
  */
 import type { ExpiryRule, ReversalPolicy } from '@local-plus/actors';
 import type { MerchantId, ProgramId } from '@local-plus/contracts';
@@ -28,6 +30,8 @@ export interface ScheduledRules {
 export interface Schedule {
   /** By `fromMs`, then by version; the first one is in force when the others are not yet. */
   readonly versions: readonly ScheduledRules[];
+  /** Unix milliseconds: every version is here that was in force then, or comes after (V3). */
+  readonly knownFromMs: number;
   /** Of the monotonic clock, before it was read. */
   readonly readAtMs: number;
 }
@@ -70,10 +74,11 @@ export class CurrentRules implements ProgramRules {
     return this.#current().holdExpiresInS;
   }
 
-  /** V2. To be waited for before this is gone by; null: it is known well enough. Rejects as the read does. */
+  /** V2, V3. To be waited for before this is gone by; null: it is known well enough. Rejects as the read does. */
   renewal(): Promise<void> | null {
     const ageMs = this.#ports.monotonicMs() - this.#schedule.readAtMs;
-    if (ageMs < programLimits.freshMs) return null;
+    const isKnown = this.#ports.nowMs() >= this.#schedule.knownFromMs;
+    if (ageMs < programLimits.freshMs && isKnown) return null;
     if (this.#reading === null) {
       this.#reading = this.#renew().finally(() => {
         this.#reading = null;
@@ -81,11 +86,14 @@ export class CurrentRules implements ProgramRules {
       // Nobody may be waiting: then a failure is met by whoever has to, later.
       this.#reading.catch(() => undefined);
     }
-    return ageMs < programLimits.staleMs ? null : this.#reading;
+    return ageMs < programLimits.staleMs && isKnown ? null : this.#reading;
   }
 
   async #renew(): Promise<void> {
-    this.#schedule = await this.#ports.read();
+    let schedule = await this.#ports.read();
+    // The clock stepped back meanwhile.
+    if (this.#ports.nowMs() < schedule.knownFromMs) schedule = await this.#ports.read();
+    this.#schedule = schedule;
     this.#rules = this.#choose(this.#ports.nowMs());
   }
 
@@ -95,11 +103,12 @@ export class CurrentRules implements ProgramRules {
     return this.#rules;
   }
 
-  /** V1. */
+  /** V1, V3. */
   #choose(nowMs: number): ProgramRules {
-    const { versions } = this.#schedule;
+    const { versions, knownFromMs } = this.#schedule;
+    const atMs = Math.max(nowMs, knownFromMs);
     const place = Math.max(
-      versions.findLastIndex(({ fromMs }) => fromMs <= nowMs),
+      versions.findLastIndex(({ fromMs }) => fromMs <= atMs),
       0,
     );
     const chosen = versions[place];

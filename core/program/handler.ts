@@ -15,6 +15,7 @@ import {
   type Handlers,
   ProblemError,
   sees,
+  settled,
 } from '../platform/http/index.ts';
 import { programLimits } from './limits.ts';
 import type { ProgramRow, ProgramStore, ProgramVersionRow, ScheduledProgram } from './store.ts';
@@ -47,9 +48,8 @@ async function create({ store, nowMs }: HandlerPorts, request: CoreRequest<'prog
   const change = { action: 'program.create', targetType: 'program', targetId: id, before: null, after } as const;
   const audit = auditEntry({ ...request, ...change, merchantId: merchant_id }, nowMs());
   const outcome = await store.createProgram(key, { id, merchant_id, name, unit, scale, ...rules }, audit);
-  if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
-  if (outcome.type === 'conflict') throw new Error('a new id or key was taken already');
-  return createdAnswer(programJson(outcome.row, outcome.row), outcome.type === 'replayed');
+  const { row, replayed } = settled(outcome);
+  return createdAnswer(programJson(row, row), replayed);
 }
 
 async function read(ports: HandlerPorts, request: CoreRequest<'programs.read'>): Promise<CoreAnswer> {
@@ -75,8 +75,10 @@ async function createVersion(
     const audit = auditEntry({ ...request, ...change, merchantId: program.merchant_id }, nowMs());
     const wanted = { id, program_id: program.id, effective_from: effectiveFrom, ...rules };
     const outcome = await store.createVersion(key, wanted, audit);
-    if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
-    if (outcome.type !== 'conflict') return createdAnswer(versionJson(outcome.row), outcome.type === 'replayed');
+    if (outcome.type !== 'conflict') {
+      const { row, replayed } = settled(outcome);
+      return createdAnswer(versionJson(row), replayed);
+    }
     const { newest, earliest } = await store.versionBounds(program.id);
     if (newest === limits.programVersionsMax) throw new ProblemError('versions_limit_exceeded');
     if (effectiveFrom !== null && effectiveFrom < earliest) {
@@ -112,7 +114,7 @@ async function seenProgram(
   { params, context }: Pick<CoreRequest, 'params' | 'context'>,
 ): Promise<ScheduledProgram> {
   const id = parseId<ProgramId>(params[0] ?? '');
-  const [row = null] = id === null ? [] : await store.scheduled([id], new Date(nowMs()));
+  const [row = null] = id === null ? [] : await store.scheduled([id], nowMs());
   if (row === null || !sees(context, row.merchant_id)) throw new ProblemError('not_found');
   return row;
 }

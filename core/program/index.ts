@@ -39,7 +39,7 @@ export function createProgramModule({ database, limits }: ProgramOptions): Progr
   const rows = new Batcher<ProgramId, ScheduledProgram | null>({
     batchMax: limits.programBatchMax,
     waitingMax: limits.programWaitingMax,
-    run: (ids) => store.scheduled(ids, new Date(nowMs())),
+    run: (ids) => store.scheduled(ids, nowMs()),
     concernsAll: (error) => error instanceof DatabaseUnavailable,
     refusal: () => new ProblemError('overloaded'),
   });

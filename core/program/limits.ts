@@ -7,7 +7,7 @@ export const programLimits = {
   freshMs: 5_000,
   /** … and is gone by no more when it is older: whoever needs it waits for the read. */
   staleMs: 30_000,
-  /** How far the clocks of two processes, or of a process and the database, may be apart. */
+  /** How far the clocks of two processes, or of a process and the database, may be apart: so far one may step back. */
   clocksApartMs: 10_000,
   /** Versions of a program that are still to come into force, as far as they are looked at. */
   upcomingMax: 100,

@@ -36,10 +36,14 @@ export interface ProgramVersionRow extends Requested, RuleColumns {
   readonly created_at: Date;
 }
 
-/** A program with its further versions: the one in force, if there is one, then those to come, the next one first. */
+/** A program with its further versions: the one in force at a moment, if there is one, then those after it, the next one first. */
 export interface ScheduledProgram extends ProgramRow {
   readonly versions: readonly (RuleColumns & { readonly from_ms: number })[];
+  /** That moment, Unix milliseconds: of what was in force before, the row says nothing. */
+  readonly known_from_ms: number;
 }
+
+type Scheduled = Omit<ScheduledProgram, 'known_from_ms'>;
 
 /** What the number and the moment of the next version have to be. */
 export interface VersionBounds {
@@ -145,10 +149,14 @@ export class ProgramStore {
     return bounds;
   }
 
-  /** In the order of `ids`, as scheduled at `now`; null for what does not exist. */
-  async scheduled(ids: readonly ProgramId[], now: Date): Promise<readonly (ScheduledProgram | null)[]> {
-    const rows = await this.#database.read<ScheduledProgram>(scheduledById, [ids, now]);
-    const found = new Map(rows.map((row) => [row.id, row]));
+  /**
+   * In the order of `ids`, as scheduled at `nowMs` and a little before, which a clock that is set right steps back by; null for
+   * what does not exist.
+   */
+  async scheduled(ids: readonly ProgramId[], nowMs: number): Promise<readonly (ScheduledProgram | null)[]> {
+    const known_from_ms = nowMs - programLimits.clocksApartMs;
+    const rows = await this.#database.read<Scheduled>(scheduledById, [ids, new Date(known_from_ms)]);
+    const found = new Map(rows.map((row) => [row.id, { ...row, known_from_ms }]));
     return ids.map((id) => found.get(id) ?? null);
   }
 

@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { limits, merchants, programs, wallets } from '@local-plus/contracts';
+import { limits, merchants, type ProgramId, programs, wallets } from '@local-plus/contracts';
 import type postgres from 'postgres';
+import { Batcher } from '../platform/batching/index.ts';
 import { assertProblem, operator, TestStack } from '../test/stack.ts';
 import { parsed, Tenant } from '../test/tenant.ts';
+import { ProgramDirectory } from './directory.ts';
+import { ProgramStore, type ScheduledProgram } from './store.ts';
 
 const months = (count: number) => ({ period: 'months', count, end_of_month: false }) as const;
 const changed = { point_expiry: months(24), reversal_policy: { type: 'recover' }, hold_expires_in_s: 120 } as const;
@@ -78,6 +81,42 @@ describe('versions of programs over HTTP', () => {
     );
     const shown = parsed(await elsewhere.get(`/v1/programs/${program.programId}`), 200, merchants.program);
     assert.deepEqual([shown.point_expiry, shown.hold_expires_in_s], [months(24), 120]);
+  });
+
+  it('are those of the moment also when the clock steps back (V3)', async () => {
+    const program = await tenant.sibling({ hold_expires_in_s: 100 });
+    const programId = program.programId as ProgramId;
+    const [startMs, hourMs] = [Date.now(), 3_600_000];
+    for (const [seconds, fromMs] of [
+      [200, startMs - 2 * hourMs],
+      [300, startMs - 3_000],
+    ] as const) {
+      const { id } = await change(program, { hold_expires_in_s: seconds });
+      await sql`update program_versions set effective_from = ${new Date(fromMs)} where id = ${id}`;
+    }
+    const store = new ProgramStore(stack.pool());
+    let [nowMs, reads] = [startMs, 0];
+    const rows = new Batcher<ProgramId, ScheduledProgram | null>({
+      ...{ batchMax: 1, waitingMax: 1, concernsAll: () => true, refusal: () => new Error('full') },
+      run: (ids) => {
+        reads++;
+        return store.scheduled(ids, nowMs);
+      },
+    });
+    const directory = new ProgramDirectory({ rows, heldMax: 1, nowMs: () => nowMs, monotonicMs: () => 0 });
+    const steps = [
+      [0, 300, 1],
+      // Set right by some seconds: nobody has to read for that.
+      [-5_000, 200, 1],
+      [-hourMs, 200, 2],
+      [-3 * hourMs, 100, 3],
+      [0, 300, 3],
+    ] as const;
+    for (const [step, seconds, read] of steps) {
+      nowMs = startMs + step;
+      const facts = await directory.find(programId);
+      assert.deepEqual([facts?.rules.holdExpiresInS, reads], [seconds, read], `${step} ms`);
+    }
   });
 
   it('are created once for a key, numbered without gaps whoever asks at once, and bounded', async () => {

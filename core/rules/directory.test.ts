@@ -50,7 +50,6 @@ class Stage {
         return [rule({ id: 'a', effect: fixed(1) })];
       },
     },
-    nowMs: () => this.nowMs,
     monotonicMs: () => this.nowMs,
   });
 

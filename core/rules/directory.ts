@@ -5,6 +5,8 @@
  * - F1 memory is bounded, by programs and by rules; the least recently used goes first.
  * - F2 what another process published is known {@link rulesLimits.freshMs} later at the latest; what this one did, at once.
  * - F3 what is to come into force is known beforehand: its moment is kept to the millisecond of this process's clock.
+ * - F4 a read knows what is in force from a moment on; whoever asks for one before it, after the clock stepped back, waits for a
+ *   read of its own.
  */
 import type { ProgramId } from '@local-plus/contracts';
 import { limits } from '@local-plus/contracts';
@@ -19,11 +21,17 @@ interface Schedule {
   readonly versions: readonly VersionRow[];
   /** Of the monotonic clock, before the read. */
   readonly readAtMs: number;
+  /** Unix milliseconds: of what was in force before, it says nothing (F4). */
+  readonly knownFromMs: number;
+}
+
+interface Read {
+  readonly knownFromMs: number;
+  readonly schedule: Promise<Schedule>;
 }
 
 export interface RulesDirectoryPorts {
   readonly store: Pick<RulesStore, 'inForce' | 'rules'>;
-  readonly nowMs: () => number;
   readonly monotonicMs: () => number;
 }
 
@@ -35,7 +43,7 @@ export class RulesDirectory {
     sizeCalculation: ({ rules }) => Math.max(rules.length, 1),
   });
   /** Reads under way. */
-  readonly #reads = new Map<ProgramId, Promise<Schedule>>();
+  readonly #reads = new Map<ProgramId, Read>();
   readonly #loads = new Map<string, Promise<CompiledRules>>();
 
   constructor(ports: RulesDirectoryPorts) {
@@ -45,15 +53,19 @@ export class RulesDirectory {
   /** The rules in force at `nowMs`; null: there are none. */
   find(programId: ProgramId, nowMs: number): CompiledRules | null | Promise<CompiledRules | null> {
     const schedule = this.#schedules.get(programId);
-    if (schedule === undefined || this.#ports.monotonicMs() - schedule.readAtMs >= rulesLimits.freshMs) {
-      return this.#read(programId).then((read) => this.#rulesOf(read, nowMs));
+    if (schedule === undefined || !this.#isCurrent(schedule, nowMs)) {
+      return this.#read(programId, nowMs).then((read) => this.#rulesOf(read, nowMs));
     }
     return this.#rulesOf(schedule, nowMs);
   }
 
+  #isCurrent({ readAtMs, knownFromMs }: Schedule, nowMs: number): boolean {
+    return this.#ports.monotonicMs() - readAtMs < rulesLimits.freshMs && nowMs >= knownFromMs;
+  }
+
   /** The version in force at `nowMs`, read anew; null: there is none. */
   async version(programId: ProgramId, nowMs: number): Promise<VersionRow | null> {
-    return versionAt(await this.#read(programId), nowMs);
+    return versionAt(await this.#read(programId, nowMs), nowMs);
   }
 
   /** Something of the program was published: what is known of it is out of date, and so is a read under way. */
@@ -68,22 +80,25 @@ export class RulesDirectory {
     return this.#compiled.get(version.id) ?? this.#loads.get(version.id) ?? this.#load(version);
   }
 
-  #read(programId: ProgramId): Promise<Schedule> {
+  /** Shares a read that is under way when it knows of that moment. */
+  #read(programId: ProgramId, nowMs: number): Promise<Schedule> {
     const underWay = this.#reads.get(programId);
-    if (underWay !== undefined) return underWay;
+    if (underWay !== undefined && nowMs >= underWay.knownFromMs) return underWay.schedule;
     const readAtMs = this.#ports.monotonicMs();
-    const read: Promise<Schedule> = this.#ports.store
-      .inForce(programId, new Date(this.#ports.nowMs()))
+    const knownFromMs = nowMs - rulesLimits.clockStepMs;
+    const schedule = this.#ports.store
+      .inForce(programId, new Date(knownFromMs))
       .then((versions) => {
-        const schedule = { versions, readAtMs };
-        if (this.#reads.get(programId) === read) this.#schedules.set(programId, schedule);
-        return schedule;
+        const found = { versions, readAtMs, knownFromMs };
+        if (this.#reads.get(programId) === read) this.#schedules.set(programId, found);
+        return found;
       })
       .finally(() => {
         if (this.#reads.get(programId) === read) this.#reads.delete(programId);
       });
+    const read: Read = { knownFromMs, schedule };
     this.#reads.set(programId, read);
-    return read;
+    return schedule;
   }
 
   #load(row: VersionRow): Promise<CompiledRules> {

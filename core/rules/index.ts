@@ -34,7 +34,7 @@ export interface RulesModule {
 export function createRulesModule({ database, programs, wallets, states, tiers }: RulesOptions): RulesModule {
   const store = new RulesStore(database);
   const nowMs = Date.now;
-  const directory = new RulesDirectory({ store, nowMs, monotonicMs: () => performance.now() });
+  const directory = new RulesDirectory({ store, monotonicMs: () => performance.now() });
   return {
     handlers: {
       ...rulesHandlers({ store, directory, programs, nowMs }),

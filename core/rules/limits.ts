@@ -5,6 +5,8 @@ import { limits as wire } from '@local-plus/contracts';
 export const rulesLimits = {
   /** How long this process may not know that another one published rules. */
   freshMs: 5_000,
+  /** How far this process's clock may step back without a read: a clock that is set right. */
+  clockStepMs: 10_000,
   /** Programs whose versions in force, and to come, are remembered. */
   programsHeldMax: 10_000,
   /** Rules of all compiled versions in memory, about 1 KiB each; the least recently used version goes first. */

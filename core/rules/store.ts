@@ -182,9 +182,9 @@ export class RulesStore {
     return rows.map(({ rule }) => rule);
   }
 
-  /** Published versions: the one in force at `now` first, if there is one, then those to come, soonest first. */
-  inForce(programId: ProgramId, now: Date): Promise<readonly VersionRow[]> {
-    return this.#database.read<VersionRow>(inForceStatement, [programId, now]);
+  /** Published versions: the one in force at a moment first, if there is one, then those after it, soonest first. */
+  inForce(programId: ProgramId, moment: Date): Promise<readonly VersionRow[]> {
+    return this.#database.read<VersionRow>(inForceStatement, [programId, moment]);
   }
 }
 

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { limits, wallets, rules as wire } from '@local-plus/contracts';
+import { limits, type ProgramId, wallets, rules as wire } from '@local-plus/contracts';
 import { assertProblem, operator, TestStack } from '../test/stack.ts';
 import { allPages, parsed, Tenant } from '../test/tenant.ts';
+import { RulesDirectory } from './directory.ts';
 import { rulesLimits } from './limits.ts';
+import { RulesStore } from './store.ts';
 
 const fixed = (id: string, points = 1) => ({ id, currency: 'EUR', effect: { type: 'fixed', points } });
 const bought = { purchase: { amount: 1, currency: 'EUR' } };
@@ -143,6 +145,43 @@ describe('versions of earn rules over HTTP', () => {
     const drafts = await Promise.all(Array.from({ length: 8 }, () => draft(program)));
     const numbers = drafts.map(({ version }) => version).sort((one, other) => one - other);
     assert.deepEqual(numbers, [2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it('are those of the moment also when the clock steps back (F4)', async () => {
+    const program = await tenant.sibling();
+    const programId = program.programId as ProgramId;
+    const [startMs, hourMs] = [Date.now(), 3_600_000];
+    const sql = stack.sql();
+    for (const fromMs of [startMs - 2 * hourMs, startMs - 3_000]) {
+      const { id } = await published(program, [fixed('a')]);
+      await sql`update rule_versions set effective_from = ${new Date(fromMs)} where id = ${id}`;
+    }
+    const store = new RulesStore(stack.pool());
+    let reads = 0;
+    const inForce: RulesStore['inForce'] = (id, moment) => {
+      reads++;
+      return store.inForce(id, moment);
+    };
+    const rules: RulesStore['rules'] = (...of) => store.rules(...of);
+    const directory = new RulesDirectory({ store: { inForce, rules }, monotonicMs: () => 0 });
+    const steps = [
+      [0, 2, 1],
+      // Set right by some seconds: nobody has to read for that.
+      [-5_000, 1, 1],
+      [-hourMs, 1, 2],
+      [-3 * hourMs, undefined, 3],
+      [0, 2, 3],
+    ] as const;
+    for (const [step, version, read] of steps) {
+      const found = await directory.find(programId, startMs + step);
+      assert.deepEqual([found?.version, reads], [version, read], `${step} ms`);
+    }
+    const both = await Promise.all([startMs, startMs - hourMs].map((ms) => directory.version(programId, ms)));
+    assert.deepEqual(
+      both.map((row) => row?.version),
+      [2, 1],
+      'a read that is under way is shared by those only of whose moment it knows',
+    );
   });
 
   it('are read page by page, and not on with the cursor of another version', async () => {
