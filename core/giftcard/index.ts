@@ -13,7 +13,7 @@ export interface GiftcardModule {
   /** Of the catalog, as it is now. */
   readonly catalogGeneration: () => Promise<string>;
   /** For what sells, or gives away, items of the catalog. */
-  readonly catalog: Pick<Catalog, 'find' | 'take' | 'giveBack' | 'touch'>;
+  readonly catalog: Pick<Catalog, 'find' | 'take' | 'touch'>;
 }
 
 export function createGiftcardModule(options: GiftcardOptions): GiftcardModule {

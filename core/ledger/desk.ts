@@ -61,6 +61,8 @@ export interface TransferOrder extends Omit<Order, 'command'> {
 export interface TransferMovement extends Omit<Movement, 'command'> {
   readonly to: AccountId;
   readonly amount: number | null;
+  /** As of `TransferRequest`: what is asked in its place. */
+  readonly instead?: Command;
 }
 
 /** All throw a `ProblemError`: `overloaded`, `deadline_exceeded`, `unavailable`, `idempotency_key_reused`, `internal`. */
@@ -112,10 +114,10 @@ export function ledgerDesk({ runtime, transfers }: DeskPorts): Desk {
     },
     answer: (request, movement, show) => submit({ runtime }, request, movement, show),
     async answerTransfer(request, movement, show) {
-      const { terms, to, amount } = movement;
+      const { terms, to, amount, instead } = movement;
       const { deadlineMs } = request;
-      const facts = factsOf(request, movement);
-      const outcome = await transfers.transfer({ facts, to, amount, tenant: terms.merchantId, deadlineMs });
+      const kept = { facts: factsOf(request, movement), to, amount, tenant: terms.merchantId, deadlineMs };
+      const outcome = await transfers.transfer(instead === undefined ? kept : { ...kept, instead });
       return answerOf(outcome, terms.unit, show);
     },
   };

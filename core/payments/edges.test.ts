@@ -6,6 +6,7 @@ import type postgres from 'postgres';
 import type { Receipt } from '../ledger/index.ts';
 import { assertProblem, eventually, TestStack } from '../test/stack.ts';
 import { Tenant } from '../test/tenant.ts';
+import { paymentLimits } from './limits.ts';
 import type { PaymentRow } from './store.ts';
 import { decide, pay, paymentOf, pointsOf, setRate, wallet } from './test/merchant.ts';
 import { Fuse, Killed, PaymentRig, soon } from './test/rig.ts';
@@ -32,7 +33,7 @@ describe('payments at their edges', () => {
       pay(tenant, 100, [wallet(await tenant.wallet(300))], { capture: false, ...more });
     short = await held({ expires_in_s: 1 });
     late = await held({});
-    wallets = await Promise.all(Array.from({ length: 10 }, () => tenant.wallet(1_000)));
+    wallets = await Promise.all(Array.from({ length: 12 }, () => tenant.wallet(1_000)));
     await app.stop();
     rig = new PaymentRig(stack.postgres.url, tenant.caller.merchantId as string, tenant.programId);
     await rig.start();
@@ -46,6 +47,14 @@ describe('payments at their edges', () => {
 
   async function killed(run: Promise<unknown>): Promise<void> {
     await assert.rejects(run, Killed);
+  }
+  async function due({ id }: PaymentRow): Promise<void> {
+    await sql`update payments set due_at = now() where id = ${id}`;
+  }
+  async function pauseOf({ id }: PaymentRow): Promise<number> {
+    const [row] = await sql<{ seconds: number }[]>`
+      select extract(epoch from due_at - now())::float8 as seconds from payments where id = ${id}`;
+    return row?.seconds ?? 0;
   }
   async function newest(): Promise<PaymentRow> {
     const [row] = await sql<{ id: string }[]>`select id from payments order by id desc limit 1`;
@@ -118,8 +127,49 @@ describe('payments at their edges', () => {
     );
     const row = await newest();
     assert.deepEqual([row.status, row.sources.map(({ undoTries }) => undoTries)], ['releasing', [1, 0]]);
-    const done = await rig.hand().process.settle(row, soon());
+    await assert.rejects(rig.hand().process.settle(row, soon()), { code: 'unavailable' });
+    assert.equal(refusals, 1, 'who asks before it is due adds no refusal');
+    await due(row);
+    const done = await rig.hand().process.settle(await newest(), soon());
     assert.equal(done.status, 'failed');
+    rig.meddle = async () => undefined;
+  });
+
+  it('are tried to be undone less and less often', async () => {
+    const [a, b] = [take(), take()];
+    let isFull = true;
+    rig.meddle = async ({ terms, command }) => {
+      if (command.kind === 'reverse' && isFull) return refused;
+      if (command.kind === 'capture' && terms.accountId === b) return { ...refused, code: 'hold_closed' };
+      return undefined;
+    };
+    const undone = { code: 'unavailable' };
+    const both = [a, b].map((id) => [id, 10] as const);
+    await assert.rejects(rig.pay(rig.hand(), both), undone);
+    const pauses: number[] = [];
+    for (let tries = 1; tries <= 4; tries++) {
+      const row = await newest();
+      assert.equal(row.sources[0]?.undoTries, tries);
+      pauses.push(await pauseOf(row));
+      await due(row);
+      await assert.rejects(rig.hand().process.settle(await newest(), soon()), undone);
+    }
+    const { leaseSeconds, undoPauseSecondsMax } = paymentLimits;
+    assert.deepEqual(
+      pauses.map((seconds) => Math.round(Math.log2(seconds / leaseSeconds))),
+      [1, 2, 3, 4],
+    );
+    const row = await newest();
+    const sources = row.sources.map((source) => ({ ...source, undoTries: 40 }));
+    await sql`update payments set sources = ${sql.json(sources as never)}, due_at = now() where id = ${row.id}`;
+    await assert.rejects(rig.hand().process.settle(await newest(), soon()), undone);
+    assert.ok((await pauseOf(row)) <= undoPauseSecondsMax);
+    isFull = false;
+    await due(row);
+    assert.equal((await rig.hand().process.settle(await newest(), soon())).status, 'failed');
+    const [given] = await sql<{ balance: number }[]>`
+      select balance_after::int as balance from transactions where account_id = ${a} order by version desc limit 1`;
+    assert.equal(given?.balance, 1_000);
     rig.meddle = async () => undefined;
   });
 

@@ -5,13 +5,14 @@
  * - Another tenant's payment, and a source of another tenant, answer as what does not exist.
  */
 import { parseId, uuidV7, type payments as wire } from '@local-plus/contracts';
-import { pageOf } from '../platform/cursor/index.ts';
+import { idCursor, idOf as idOfCursor, pageOf } from '../platform/cursor/index.ts';
 import {
   type CoreAnswer,
   type CoreRequest,
   callingMerchant,
   createdAnswer,
   creationKey,
+  cursorValue,
   type Handlers,
   keyOf,
   ProblemError,
@@ -94,15 +95,13 @@ async function list({ store }: HandlerPorts, request: CoreRequest<'payments.list
   const { limit, cursor } = request.queryValues;
   const beforeId = beforeIdOf(cursor);
   const rows = await store.page(merchantId, beforeId, limit + 1);
-  const page = pageOf(rows, limit, ({ id }) => id);
+  const page = pageOf(rows, limit, ({ id }) => idCursor(id));
   return ok({ data: page.rows.map(paymentJson), next_cursor: page.nextCursor });
 }
 
-/** Where a page goes on: a cursor is the id that it ended with. Throws `invalid_cursor`. */
+/** Where a page goes on: before the id that the last one ended with. Throws `invalid_cursor`. */
 export function beforeIdOf(cursor: string | undefined): string {
-  const id = cursor === undefined ? lastId : parseId<string>(cursor);
-  if (id === null) throw new ProblemError('invalid_cursor');
-  return id;
+  return cursorValue(cursor, idOfCursor<string>) ?? lastId;
 }
 
 interface Decision {

@@ -15,6 +15,8 @@ export const paymentLimits = {
   holdGraceSeconds: 7 * 24 * 3_600,
   /** How long a payment, or a refund, that is under way is left to the process that has it. */
   leaseSeconds: 5,
+  /** The longest pause after a refusal to take back what a capture took, in seconds; the first one is twice the lease. */
+  undoPauseSecondsMax: 86_400,
   /** Tries to change a payment that others change at the same time. */
   triesMax: 20,
   /** How long a step of the sweep may wait for the ledger, in milliseconds. */

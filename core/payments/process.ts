@@ -104,7 +104,9 @@ export class PaymentProcess {
   }
 
   async #release(row: PaymentRow, deadlineMs: number): Promise<PaymentRow> {
-    const { movements, log } = this.#ports;
+    const { movements } = this.#ports;
+    // Each refusal is a row of the ledger: whoever asks before the next try is due adds none.
+    if (!row.is_due && undoTriesOf(row.sources) > 0) throw new ProblemError('unavailable');
     const receipts = await ofEach(row.sources, async (source, place) => {
       if (source.captureId !== null) return movements.undo(row, source, place, deadlineMs);
       if (source.hold === null) return null;
@@ -117,9 +119,17 @@ export class PaymentProcess {
     const sources = row.sources.map((source, place): Source => {
       return receipts[place]?.type === 'refused' ? { ...source, undoTries: source.undoTries + 1 } : source;
     });
-    log.error('a capture of a payment cannot be undone yet', { payment: row.id, source: refused });
-    await this.#ports.store.move(row, { status: row.status, sources }, 'anytime', null);
+    await this.#undoLater(row, sources, refused);
     throw new ProblemError('unavailable');
+  }
+
+  /** After a pause that doubles with each refusal. */
+  async #undoLater(row: PaymentRow, sources: readonly Source[], refused: number): Promise<void> {
+    const { store, log } = this.#ports;
+    log.error('a capture of a payment cannot be undone yet', { payment: row.id, source: refused });
+    const { leaseSeconds, undoPauseSecondsMax } = paymentLimits;
+    const dueInSeconds = Math.min(leaseSeconds * 2 ** undoTriesOf(sources), undoPauseSecondsMax);
+    await store.move(row, { status: row.status, sources, dueInSeconds }, 'anytime', null);
   }
 
   /** The row after it; as it has become, when another process was faster, or it is not the moment. */
@@ -137,6 +147,11 @@ export class PaymentProcess {
     if (current === null) throw new Error('a payment is not there any more');
     return current;
   }
+}
+
+/** Of the source that was refused most often. */
+function undoTriesOf(sources: readonly Source[]): number {
+  return Math.max(...sources.map(({ undoTries }) => undoTries));
 }
 
 /** The first refusal, in the order of the sources. */

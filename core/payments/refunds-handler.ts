@@ -1,6 +1,6 @@
 /** Wire ↔ refunds of payments: create, list. */
 import { uuidV7, type payments as wire } from '@local-plus/contracts';
-import { pageOf } from '../platform/cursor/index.ts';
+import { idCursor, pageOf } from '../platform/cursor/index.ts';
 import {
   type CoreAnswer,
   type CoreRequest,
@@ -82,7 +82,7 @@ async function list(ports: RefundHandlerPorts, request: CoreRequest<'payments.re
   const payment = await seenPayment(ports.store, request);
   const { limit, cursor } = request.queryValues;
   const rows = await ports.refunds.page(payment.id, beforeIdOf(cursor), limit + 1);
-  const page = pageOf(rows, limit, ({ id }) => id);
+  const page = pageOf(rows, limit, ({ id }) => idCursor(id));
   const data: wire.Refund[] = page.rows.map(refundJson);
   return { status: 200, body: JSON.stringify({ data, next_cursor: page.nextCursor }) };
 }

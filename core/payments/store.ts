@@ -28,6 +28,8 @@ export interface PaymentRow {
   readonly void_key: string | null;
   readonly request_id: RequestId;
   readonly traceparent: string | null;
+  /** It is under way, or rests, past the time at which a sweep has to look after it. */
+  readonly is_due: boolean;
   readonly created_at: Date;
   readonly request_hash: string;
 }
@@ -45,6 +47,8 @@ export interface Change {
   readonly failure?: Failure;
   readonly captureKey?: string;
   readonly voidKey?: string;
+  /** When it is due, where it is under way; the lease, if nothing is said. */
+  readonly dueInSeconds?: number;
 }
 
 /** By the database's clock; `anytime`: always. */
@@ -58,7 +62,8 @@ const moments: Readonly<Record<Moment, string>> = {
 };
 
 const columns = `id, merchant_id, status, answered, row_version, amount, currency, capture, sources, refund_order,
-  refunded_amount, failure, reference, expires_at, capture_key, void_key, request_id, traceparent, created_at,
+  refunded_amount, failure, reference, expires_at, capture_key, void_key, request_id, traceparent,
+  coalesce(due_at <= now(), false) as is_due, created_at,
   encode(request_hash, 'hex') as request_hash`;
 
 const leased = `now() + interval '${paymentLimits.leaseSeconds} s'`;
@@ -75,13 +80,13 @@ function updateOf(moment: Moment): string {
     capture_key = coalesce($6, capture_key), void_key = coalesce($7, void_key),
     answered = coalesce(answered, case when $3::text in ('held', 'captured', 'failed') then $3::text end),
     due_at = case when $3::text = 'held' then expires_at
-      when $3::text in ('captured', 'failed', 'voided') then null else ${leased} end
+      when $3::text in ('captured', 'failed', 'voided') then null else now() + make_interval(secs => $8::int) end
   where id = $1::uuid and row_version = $2::int and ${moments[moment]} returning ${columns}`;
 }
 
 function statementsOf(moment: Moment): { readonly silent: string; readonly told: string } {
   const moved = `with moved as (${updateOf(moment)})`;
-  return { silent: `${moved} select * from moved`, told: `${moved}, ${announce(8, 'moved')} select * from moved` };
+  return { silent: `${moved} select * from moved`, told: `${moved}, ${announce(9, 'moved')} select * from moved` };
 }
 const moveStatements = {
   anytime: statementsOf('anytime'),
@@ -146,8 +151,10 @@ export class PaymentStore {
     event: string | null,
   ): Promise<PaymentRow | null> {
     const { status, sources, failure, captureKey = null, voidKey = null } = change;
+    const { dueInSeconds = paymentLimits.leaseSeconds } = change;
     const { silent, told } = moveStatements[moment];
-    const parameters = [row.id, row.row_version, status, jsonOrNull(sources), jsonOrNull(failure), captureKey, voidKey];
+    const named = [row.id, row.row_version, status, jsonOrNull(sources), jsonOrNull(failure), captureKey, voidKey];
+    const parameters = [...named, dueInSeconds];
     const [moved] =
       event === null
         ? await this.#database.write<PaymentRow>(silent, parameters)

@@ -29,7 +29,7 @@ export function transitionOf(change: RewardChange): { from: readonly wire.Reward
 /**
  *     pending    take the points ─ taken → completed; of a gift card: burned ─ refused → refused
  *     burned     issue the card ─ issued → completed ─ cannot be issued → returning
- *     returning  give the points back → refused
+ *     returning  give the points back → refused; the ledger may refuse them for now: again later, after longer and longer pauses
  *     completed  (rests; asked to be cancelled → cancelling)
  *     cancelling give the points back ─ given back → cancelled ─ refused → completed
  */

@@ -13,12 +13,13 @@ import {
   type rewards as wire,
 } from '@local-plus/contracts';
 import { auditEntry } from '../audit/index.ts';
-import { pageOf } from '../platform/cursor/index.ts';
+import { idCursor, idOf, pageOf } from '../platform/cursor/index.ts';
 import {
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
   creationKey,
+  cursorValue,
   type Handlers,
   ProblemError,
   sees,
@@ -54,10 +55,10 @@ async function create(ports: HandlerPorts, request: CoreRequest<'rewards.create'
   const outcome = await ports.store.create(key, row, audit);
   if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
   if (outcome.type === 'conflict') throw new Error('a new id or key was taken already');
-  const { stock } = outcome.row;
-  // As it was created, the first time and every time.
-  const draft = { status: 'draft', published_at: null, withdrawn_at: null, stock_left: stock } as const;
-  return createdAnswer(rewardJson({ ...outcome.row, ...draft, stock: row.stock }), outcome.type === 'replayed');
+  const { stock } = row;
+  // As it was created, the first time and every time: the same key has asked for the same stock.
+  const draft = { status: 'draft', published_at: null, withdrawn_at: null, stock, stock_left: stock } as const;
+  return createdAnswer(rewardJson({ ...outcome.row, ...draft }), outcome.type === 'replayed');
 }
 
 /** The cards of a reward are of a program of the same merchant. */
@@ -69,7 +70,7 @@ async function checkProgram(ports: HandlerPorts, id: string, merchantId: Merchan
 async function list(ports: HandlerPorts, request: CoreRequest<'rewards.list'>): Promise<CoreAnswer> {
   const { programId } = await seenProgram(ports.programs, request);
   const { limit, cursor, status = null } = request.queryValues;
-  const rows = await ports.store.page(programId, status, idOf(cursor), limit + 1);
+  const rows = await ports.store.page(programId, status, cursorValue(cursor, idOf<string>), limit + 1);
   return ok(pageJson(rows, limit, rewardJson));
 }
 
@@ -139,21 +140,13 @@ export async function seenReward({ store }: HandlerPorts, { params, context }: A
   return row;
 }
 
-/** Where a page begins: below an id; null: at the newest. */
-export function idOf(cursor: string | undefined): string | null {
-  if (cursor === undefined) return null;
-  const id = parseId<string>(cursor);
-  if (id === null) throw new ProblemError('invalid_cursor');
-  return id;
-}
-
 /** @param rows one more than the page has, if there are more */
 export function pageJson<Row extends { readonly id: string }>(
   rows: readonly Row[],
   limit: number,
   json: (row: Row) => unknown,
 ): object {
-  const page = pageOf(rows, limit, ({ id }) => id);
+  const page = pageOf(rows, limit, ({ id }) => idCursor(id));
   return { data: page.rows.map(json), next_cursor: page.nextCursor };
 }
 

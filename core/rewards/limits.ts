@@ -8,6 +8,9 @@ export const rewardLimits = {
   leaseSeconds: 12,
   /** How long a step of the sweep may wait for the ledger, in milliseconds. */
   sweepDeadlineMs: 5_000,
+  /** The pause after a refusal of points that have to come back, doubled with each up to the longest, in seconds. */
+  returnPauseSeconds: 15,
+  returnPauseSecondsMax: 86_400,
   /** Steps of one redemption in one go; no way through its states is longer. */
   stepsMax: 8,
 } as const;

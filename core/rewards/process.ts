@@ -5,7 +5,7 @@
  *   of two that bring the row on, its status lets one.
  * - M2 what it cannot find out now it leaves as it is, and throws: the sweep finds the row.
  */
-import type { Command } from '@local-plus/actors';
+import type { Command, Log } from '@local-plus/actors';
 import {
   type AccountId,
   type GiftcardId,
@@ -32,7 +32,7 @@ export interface CardOrder {
 }
 
 export interface ProcessPorts {
-  readonly store: Pick<RedemptionStore, 'move' | 'find'>;
+  readonly store: Pick<RedemptionStore, 'move' | 'find' | 'pause'>;
   readonly desk: Pick<Desk, 'post'>;
   readonly accounts: { find(accountId: AccountId): AccountTerms | null | Promise<AccountTerms | null> };
   /**
@@ -41,6 +41,7 @@ export interface ProcessPorts {
    */
   readonly issueCard: (order: CardOrder) => Promise<string | null>;
   readonly nowMs: () => number;
+  readonly log: Log;
 }
 
 export interface Settled {
@@ -56,8 +57,8 @@ export class RedemptionProcess {
   readonly #steps: Readonly<Record<Status, Step | null>> = {
     pending: (row, deadlineMs) => this.#takePoints(row, deadlineMs),
     burned: (row) => this.#issueCard(row),
-    returning: (row, deadlineMs) => this.#givePointsBack(row, 'return', deadlineMs),
-    cancelling: (row, deadlineMs) => this.#givePointsBack(row, `cancel-${row.cancels}`, deadlineMs),
+    returning: (row, deadlineMs) => this.#return(row, deadlineMs),
+    cancelling: (row, deadlineMs) => this.#cancel(row, deadlineMs),
     completed: null,
     refused: null,
     cancelled: null,
@@ -102,17 +103,32 @@ export class RedemptionProcess {
     }
   }
 
-  async #givePointsBack(row: RedemptionRow, step: string, deadlineMs: number): Promise<Settled> {
+  /** A refusal is one for ever under its key, and the points are the wallet's: so the next attempt has a key of its own. */
+  async #return(row: RedemptionRow, deadlineMs: number): Promise<Settled> {
+    if (row.is_paused) throw new ProblemError('unavailable');
+    const { id, return_tries: tries } = row;
+    const receipt = await this.#givePointsBack(row, tries === 0 ? 'return' : `return-${tries}`, deadlineMs);
+    if (receipt.type === 'posted') return this.#move(row, 'given_back');
+    const { log, store } = this.#ports;
+    log.error('the points of a redemption cannot be given back yet', { redemption: id, code: receipt.code, tries });
+    await store.pause(row, Math.min(rewardLimits.returnPauseSeconds * 2 ** tries, rewardLimits.returnPauseSecondsMax));
+    throw new ProblemError('unavailable');
+  }
+
+  async #cancel(row: RedemptionRow, deadlineMs: number): Promise<Settled> {
+    const receipt = await this.#givePointsBack(row, `cancel-${row.cancels}`, deadlineMs);
+    if (receipt.type === 'posted') return this.#move(row, 'given_back');
+    return this.#move(row, 'not_given_back', { cancelRefusal: receipt.problem });
+  }
+
+  async #givePointsBack(row: RedemptionRow, step: string, deadlineMs: number): Promise<Receipt> {
     // Its outcome is known, and its key has it: asked again it tells what has to be undone.
     const burned = await this.#burn(row, deadlineMs);
     if (burned.type === 'refused') throw new Error('what was completed was burned');
     const { original } = burned.transaction;
-    const receipt = await this.#order(row, step, deadlineMs, ({ programId, rules }) => {
+    return this.#order(row, step, deadlineMs, ({ programId, rules }) => {
       return { kind: 'reverse', programId, original, amount: null, reason: null, policy: rules.reversalPolicy };
     });
-    if (receipt.type === 'posted') return this.#move(row, 'given_back');
-    if (row.status === 'returning') throw new Error(`points cannot be given back: ${receipt.code}`);
-    return this.#move(row, 'not_given_back', { cancelRefusal: receipt.problem });
   }
 
   #burn(row: RedemptionRow, deadlineMs: number): Promise<Receipt> {
@@ -140,7 +156,7 @@ export class RedemptionProcess {
   ): Promise<Settled> {
     const to = after(row.status, happening);
     const event = this.#eventOf({ ...row, transaction_id: with_.transactionId ?? row.transaction_id }, to);
-    const moved = await this.#ports.store.move(row.id, { from: row.status, to, event, ...with_ });
+    const moved = await this.#ports.store.move(row, { to, event, ...with_ });
     const now = moved ?? (await this.#ports.store.find(row.id));
     if (now === null) throw new Error('a redemption is gone');
     return { row: now, giftcardCode: null };

@@ -15,11 +15,13 @@ import {
   type rewards as wire,
 } from '@local-plus/contracts';
 import type { AccountTerms } from '../ledger/index.ts';
+import { idOf } from '../platform/cursor/index.ts';
 import {
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
   creationKey,
+  cursorValue,
   type Handlers,
   ProblemError,
   replayedHeaders,
@@ -27,7 +29,7 @@ import {
 } from '../platform/http/index.ts';
 import { seenProgram } from '../program/index.ts';
 import { drawCode } from './domain.ts';
-import { idOf, ok, pageJson, seenReward } from './handler.ts';
+import { ok, pageJson, seenReward } from './handler.ts';
 import type { HandlerPorts } from './ports.ts';
 import type { NewRedemption, RedemptionRow } from './redemptions-store.ts';
 import type { RewardRow } from './store.ts';
@@ -102,14 +104,18 @@ async function cancel(ports: HandlerPorts, request: CoreRequest<'redemptions.can
 async function list(ports: HandlerPorts, request: CoreRequest<'redemptions.list'>): Promise<CoreAnswer> {
   const { programId } = await seenProgram(ports.programs, request);
   const { limit, cursor, reward_id: rewardId = null, code = null } = request.queryValues;
-  const rows = await ports.redemptions.page({ programId, rewardId, code }, idOf(cursor), limit + 1);
+  const rows = await ports.redemptions.page(
+    { programId, rewardId, code },
+    cursorValue(cursor, idOf<string>),
+    limit + 1,
+  );
   return ok(pageJson(rows, limit, redemptionJson));
 }
 
 async function listOfWallet(ports: HandlerPorts, request: CoreRequest<'wallets.redemptions'>): Promise<CoreAnswer> {
   const { accountId } = await seenWallet(ports, request, request.params[0]);
   const { limit, cursor } = request.queryValues;
-  const rows = await ports.redemptions.ofWallet(accountId, idOf(cursor), limit + 1);
+  const rows = await ports.redemptions.ofWallet(accountId, cursorValue(cursor, idOf<string>), limit + 1);
   return ok(pageJson(rows, limit, redemptionJson));
 }
 

@@ -17,6 +17,7 @@ import {
   type CreationKey,
   createOnce,
   type Database,
+  type Parameter,
   UniqueViolation,
 } from '../platform/postgres/index.ts';
 import { isAtRest, type Status } from './domain.ts';
@@ -37,7 +38,12 @@ export interface RedemptionRow {
   readonly transaction_id: TransactionId | null;
   /** Why it came to nothing, as its request was told. */
   readonly refusal: Problem | null;
+  /** Attempts to cancel it. */
   readonly cancels: number;
+  /** Attempts to give its points back, without a gift card, that the ledger has refused. */
+  readonly return_tries: number;
+  /** The next attempt is not due yet. */
+  readonly is_paused: boolean;
   readonly correlation_id: RequestId;
   readonly traceparent: string | null;
   readonly created_at: Date;
@@ -68,9 +74,11 @@ export interface Cancellation {
   readonly refusal: Problem | null;
 }
 
-/** A step of a redemption: only from where it was seen to be. */
+/** Where a redemption was seen to be: it is brought on from there only. */
+export type Standing = Pick<RedemptionRow, 'id' | 'status' | 'cancels'>;
+
+/** A step of it. */
 export interface Move {
-  readonly from: Status;
   readonly to: Status;
   readonly transactionId?: TransactionId;
   readonly refusal?: Problem;
@@ -87,7 +95,8 @@ export interface RedemptionFilter {
 }
 
 const columns = `id, reward_id, merchant_id, program_id, wallet_id, name, gives, points, status, code, giftcard_id,
-  transaction_id, refusal, cancels, correlation_id, traceparent, created_at, completed_at, cancelled_at,
+  transaction_id, refusal, cancels, return_tries, coalesce(open_since > now(), false) as is_paused, correlation_id, traceparent,
+  created_at, completed_at, cancelled_at,
   encode(request_hash, 'hex') as request_hash`;
 
 const takeStatement = 'select reward_take($1::text::json) as outcome';
@@ -95,20 +104,19 @@ const byKeyStatement = `select ${columns} from reward_redemptions where creator 
 const byIdStatement = `select ${columns} from reward_redemptions where id = $1::uuid`;
 const ofWalletStatement = `select ${columns} from reward_redemptions
   where wallet_id = $1::uuid and ($2::uuid is null or id < $2::uuid) order by id desc limit $3::int`;
-const pageStatement = `select ${columns} from reward_redemptions
-  where program_id = $1::uuid and ($2::uuid is null or id < $2::uuid) and ($4::uuid is null or reward_id = $4::uuid)
-    and ($5::text is null or code = $5)
-  order by id desc limit $3::int`;
 const openStatement = `select ${columns} from reward_redemptions
   where open_since < now() - interval '${rewardLimits.leaseSeconds} s' order by open_since limit $1::int`;
 
-/** What ends without a reward gives back what it took of the stock. */
+/**
+ * What is brought on is what was read: a state comes again with each attempt to cancel. What ends without a reward gives back
+ * what it took of the stock.
+ */
 const moveStatement = `with moved as (
     update reward_redemptions set status = $3, transaction_id = coalesce($4::uuid, transaction_id),
       refusal = coalesce($5::text::json, refusal), open_since = case when $6::boolean then null else now() end,
       completed_at = case when $3 = 'completed' then coalesce(completed_at, now()) else completed_at end,
       cancelled_at = case when $3 = 'cancelled' then now() end
-    where id = $1::uuid and status = $2 returning ${columns}
+    where id = $1::uuid and status = $2 and cancels = $9::int returning ${columns}
   ), restocked as (
     update rewards set stock_left = stock_left + 1 from moved
     where rewards.id = moved.reward_id and rewards.stock_left is not null and moved.status in ('refused', 'cancelled')
@@ -117,6 +125,10 @@ const moveStatement = `with moved as (
     where c.redemption_id = moved.id and c.attempt = moved.cancels and $7::text is not null
   ), told as (select from moved where $8::text is not null), ${announce(8, 'told')}
   select * from moved`;
+
+const pauseStatement = `update reward_redemptions
+  set return_tries = return_tries + 1, open_since = now() + make_interval(secs => $3::int)
+  where id = $1::uuid and status = 'returning' and return_tries = $2::int`;
 
 const cancelStatement = `with moved as (
     update reward_redemptions set status = 'cancelling', cancels = cancels + 1, open_since = now()
@@ -129,6 +141,23 @@ const cancelStatement = `with moved as (
   returning redemption_id, refusal, encode(request_hash, 'hex') as request_hash`;
 const cancellationStatement = `select redemption_id, refusal, encode(request_hash, 'hex') as request_hash
   from reward_cancellations where creator = $1::uuid and idempotency_key = $2`;
+
+/** With the conditions that were asked for and no others: each set of filters is planned for itself, by its own index. */
+export function pageQuery(
+  { programId, rewardId, code }: RedemptionFilter,
+  after: string | null,
+  rowsMax: number,
+): { readonly statement: string; readonly parameters: readonly Parameter[] } {
+  const parameters: Parameter[] = [];
+  const place = (value: Parameter): string => `$${parameters.push(value)}`;
+  const wanted = [`program_id = ${place(programId)}::uuid`];
+  if (rewardId !== null) wanted.push(`reward_id = ${place(rewardId)}::uuid`);
+  if (code !== null) wanted.push(`code = ${place(code)}`);
+  if (after !== null) wanted.push(`id < ${place(after)}::uuid`);
+  const statement = `select ${columns} from reward_redemptions where ${wanted.join(' and ')}
+    order by id desc limit ${place(rowsMax)}::int`;
+  return { statement, parameters };
+}
 
 export class RedemptionStore {
   readonly #database: Pick<Database, 'read' | 'write'>;
@@ -186,8 +215,8 @@ export class RedemptionStore {
   }
 
   page(filter: RedemptionFilter, after: string | null, rowsMax: number): Promise<readonly RedemptionRow[]> {
-    const { programId, rewardId, code } = filter;
-    return this.#database.read<RedemptionRow>(pageStatement, [programId, after, rowsMax, rewardId, code]);
+    const { statement, parameters } = pageQuery(filter, after, rowsMax);
+    return this.#database.read<RedemptionRow>(statement, parameters);
   }
 
   /** Those that nobody has gone on with for a while, the longest first. */
@@ -196,19 +225,25 @@ export class RedemptionStore {
   }
 
   /** null: it was not there any more: somebody else brought it on. */
-  async move(id: string, move: Move): Promise<RedemptionRow | null> {
-    const { from, to, transactionId = null, refusal, cancelRefusal, event } = move;
+  async move({ id, status, cancels }: Standing, move: Move): Promise<RedemptionRow | null> {
+    const { to, transactionId = null, refusal, cancelRefusal, event } = move;
     const [row] = await this.#database.write<RedemptionRow>(moveStatement, [
       id,
-      from,
+      status,
       to,
       transactionId,
       refusal === undefined ? null : JSON.stringify(refusal),
       isAtRest[to],
       cancelRefusal === undefined ? null : JSON.stringify(cancelRefusal),
       event,
+      cancels,
     ]);
     return row ?? null;
+  }
+
+  /** Its points were refused, and are given back later, under another key. Of two that were refused at once, one counts. */
+  async pause({ id, return_tries }: RedemptionRow, seconds: number): Promise<void> {
+    await this.#database.write(pauseStatement, [id, return_tries, seconds]);
   }
 
   /** `conflict`: its status does not allow it. */

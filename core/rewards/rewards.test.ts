@@ -11,6 +11,7 @@ import {
   rewards as wire,
 } from '@local-plus/contracts';
 import type postgres from 'postgres';
+import { idCursor } from '../platform/cursor/index.ts';
 import { type Answer, assertProblem, operator, TestStack } from '../test/stack.ts';
 import { parsed, Tenant } from '../test/tenant.ts';
 import { anotherMillisecond, wellWithinDay } from '../test/time.ts';
@@ -79,7 +80,7 @@ describe('rewards over HTTP', () => {
     const second = await draft(program);
     const list = (query: string) => program.read(`/v1/programs/${program.programId}/rewards?${query}`, wire.rewardPage);
     const all = await list('limit=1');
-    assert.deepEqual([all.data.map((each) => each.id), all.next_cursor], [[second.id], second.id]);
+    assert.deepEqual([all.data.map((each) => each.id), all.next_cursor], [[second.id], idCursor(second.id)]);
     assert.deepEqual((await list(`limit=1&cursor=${all.next_cursor}`)).data[0]?.published_at, done.at);
     assert.deepEqual(
       (await list('status=draft')).data.map((each) => each.id),
@@ -107,7 +108,10 @@ describe('rewards over HTTP', () => {
 
   it('have a stock that can be changed', async () => {
     const program = await tenant.sibling();
-    const { id } = await draft(program, { ...mug, stock: 2 });
+    const creation = randomUUID();
+    const create = () => program.post(`/v1/programs/${program.programId}/rewards`, { ...mug, stock: 2 }, creation);
+    const created = await create();
+    const { id } = parsed(created, 201, wire.reward);
     const add = (count: number, key?: string) => program.post(`/v1/rewards/${id}/stock`, { add: count }, key);
     const key = randomUUID();
     assert.deepEqual(parsed(await add(3, key), 200, wire.changedStock), { id, stock: 5, stock_left: 5 });
@@ -117,6 +121,12 @@ describe('rewards over HTTP', () => {
     assertProblem(await add(limits.rewardStockMax), 409, 'out_of_stock');
     assert.deepEqual(parsed(await add(-5), 200, wire.changedStock), { id, stock: 0, stock_left: 0 });
     assertProblem(await add(0), 400, 'invalid_request');
+    const again = await create();
+    assert.deepEqual(
+      [again.json, again.headers.get('idempotent-replayed')],
+      [created.json, 'true'],
+      'as it was created',
+    );
     const { id: unlimited } = await draft(program);
     assertProblem(await program.post(`/v1/rewards/${unlimited}/stock`, { add: 1 }), 409, 'reward_status');
   });
@@ -139,7 +149,7 @@ describe('rewards over HTTP', () => {
     const list = (query = '') =>
       program.read(`/v1/wallets/${wallet}/redemptions${query}`, wire.redemptionPage).then(({ data }) => data);
     assert.deepEqual(await list(), [second, first]);
-    assert.deepEqual(await list(`?cursor=${second.id}`), [first]);
+    assert.deepEqual(await list(`?cursor=${idCursor(second.id)}`), [first]);
     assert.deepEqual(await program.read(`/v1/redemptions/${first.id}`, wire.redemption), first);
     const found = await program.read(
       `/v1/programs/${program.programId}/redemptions?code=${first.code}`,

@@ -20,6 +20,7 @@ import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { quiet } from '../test/log.ts';
 import { eventually } from '../test/stack.ts';
 import { drawCode } from './domain.ts';
+import { rewardLimits } from './limits.ts';
 import { type CardOrder, RedemptionProcess } from './process.ts';
 import { RedemptionStore } from './redemptions-store.ts';
 import { redemptionSweep } from './sweep.ts';
@@ -93,11 +94,16 @@ describe('a redemption', () => {
     };
     const processOf = (by: Saboteur) =>
       new RedemptionProcess({
-        store: { move: by.guard((id, move) => store.move(id, move)), find: (id) => store.find(id) },
+        store: {
+          move: by.guard((from, move) => store.move(from, move)),
+          find: (id) => store.find(id),
+          pause: by.guard((row, seconds) => store.pause(row, seconds)),
+        },
         desk: { post: by.guard((order) => desk.post(order)) },
         accounts: { find: () => terms },
         issueCard: by.guard(issueCard),
         nowMs: Date.now,
+        log: quiet,
       });
     const key = { creator: ids.merchant, idempotencyKey: 'k', requestHash: 'aa' };
     const wanted = {
@@ -199,6 +205,68 @@ describe('a redemption', () => {
       }
     });
   }
+
+  it('gives its points back when there is room for them again, and asks less and less often', async () => {
+    const story: Story = { name: 'a gift card', gives: card, balance: COST, isCardRefused: true, ends: 'refused' };
+    const on = await stage(story, new Saboteur(null, true));
+    on.desk.isFull = true;
+    const deadlineMs = performance.now() + 5_000;
+    const current = async () => {
+      const row = await on.store.find(on.id);
+      assert.ok(row);
+      return row;
+    };
+    const refused = async (settle: Promise<unknown>) => {
+      await assert.rejects(settle, { code: 'unavailable' });
+      const { status, return_tries, is_paused } = await current();
+      assert.deepEqual([status, is_paused], ['returning', true]);
+      const [row] = await database.sql<{ seconds: number }[]>`
+        select extract(epoch from open_since - now())::float8 as seconds from reward_redemptions where id = ${on.id}`;
+      return { tries: return_tries, refusals: on.desk.refusals, seconds: row?.seconds ?? 0 };
+    };
+    const again = () => database.sql`update reward_redemptions set open_since = '-infinity' where id = ${on.id}`;
+
+    const first = await refused(on.process.settle(await on.take(), deadlineMs));
+    assert.deepEqual([first.tries, first.refusals], [1, 1]);
+    assert.ok(first.seconds > 0 && first.seconds <= rewardLimits.returnPauseSeconds);
+    const early = await refused(on.process.settle(await current(), deadlineMs));
+    assert.equal(early.refusals, 1, 'whoever asks meanwhile adds no refusal');
+    await again();
+    const row = await current();
+    const both = await Promise.allSettled([on.process.settle(row, deadlineMs), on.process.settle(row, deadlineMs)]);
+    assert.ok(both.every(({ status }) => status === 'rejected'));
+    const second = await refused(on.process.settle(await current(), deadlineMs));
+    assert.deepEqual([second.tries, second.refusals], [2, 2], 'two at once are one try');
+    assert.ok(second.seconds > rewardLimits.returnPauseSeconds);
+    await database.sql`update reward_redemptions set return_tries = 40 where id = ${on.id}`;
+    await again();
+    const late = await refused(on.process.settle(await current(), deadlineMs));
+    assert.ok(late.seconds <= rewardLimits.returnPauseSecondsMax);
+    on.desk.isFull = false;
+    await again();
+    await on.process.settle(await current(), deadlineMs);
+    await check(on, story);
+  });
+
+  it('of which a process knows an older attempt to cancel it does not end the one that is under way', async () => {
+    const story: Story = { name: 'a product', gives: product, balance: COST, isCancelled: true, ends: 'cancelled' };
+    const on = await stage(story, new Saboteur(null, true));
+    const deadlineMs = performance.now() + 5_000;
+    await on.process.settle(await on.take(), deadlineMs);
+    const begun = async (idempotencyKey: string) => {
+      assert.equal((await on.store.cancel({ ...on.cancelKey, idempotencyKey }, on.id, null)).type, 'created');
+      const row = await on.store.find(on.id);
+      assert.ok(row);
+      return row;
+    };
+    on.desk.isFull = true;
+    const stale = await begun('first');
+    assert.equal((await on.process.settle(stale, deadlineMs)).row.status, 'completed');
+    on.desk.isFull = false;
+    await begun(on.cancelKey.idempotencyKey);
+    assert.equal((await on.process.settle(stale, deadlineMs)).row.status, 'cancelled');
+    await check(on, story);
+  });
 
   it('is brought on by two at once as by one', async () => {
     for (const story of stories.filter(({ isCancelled }) => isCancelled !== true)) {

@@ -81,6 +81,28 @@ describe('bulk issues over HTTP', () => {
     assert.deepEqual(await auditOf(merchantId), ['giftcard_batch.create']);
   });
 
+  it('that were accepted stay so, whatever has become of their item, their last day or the keys of codes', async () => {
+    const { body, post } = tenant();
+    const [catalog_item_id, key] = [randomUUID(), randomUUID()];
+    stage.offers.set(catalog_item_id, true);
+    const expires_on = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
+    const asked = { ...body, catalog_item_id, expires_on };
+    const first = await post(path, asked, key);
+    assert.equal(first.status, 201, first.text);
+    stage.offers.set(catalog_item_id, false);
+    stage.aheadMs = 5 * 86_400_000;
+    stage.hasCodes = false;
+    const again = await post(path, asked, key);
+    assert.deepEqual([again.status, again.text, again.headers.get('idempotent-replayed')], [201, first.text, 'true']);
+    assertProblem(await post(path, { ...asked, count: 4 }, key), 422, 'idempotency_key_reused');
+    assertProblem(await post(path, asked), 501, 'giftcard_codes_not_configured');
+    stage.hasCodes = true;
+    assertProblem(await post(path, asked), 409, 'expires_on_passed');
+    stage.aheadMs = 0;
+    assertProblem(await post(path, asked), 409, 'giftcard_not_offered');
+    await work();
+  });
+
   it('are refused for what no card could be of, before there is a job', async () => {
     const { body, post } = tenant();
     const strangers = tenant().body.program_id;

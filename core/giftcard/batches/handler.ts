@@ -1,7 +1,8 @@
 /**
  * Wire ↔ jobs: ask for one, see how far it is, stop it, fetch its codes, confirm them.
  *
- * - J1 a job is created only if its cards could be issued: of a program of the caller's, with a key that is one.
+ * - J1 a job is created only if its cards could be issued: of a program of the caller's, with a key that is one. That is asked
+ *   only of a request that is new: an item that is withdrawn later changes no outcome.
  * - J2 the file is given as often as it is asked for, until somebody who has counted its lines confirms it, or its time is over.
  */
 import {
@@ -16,13 +17,14 @@ import {
   limits as wire,
 } from '@local-plus/contracts';
 import { auditEntry } from '../../audit/index.ts';
-import { pageOf } from '../../platform/cursor/index.ts';
+import { idCursor, idOf, pageOf } from '../../platform/cursor/index.ts';
 import {
   type CoreAnswer,
   type CoreRequest,
   callingMerchant,
   createdAnswer,
   creationKey,
+  cursorValue,
   type Handlers,
   keyOf,
   ProblemError,
@@ -33,8 +35,8 @@ import { BatchFile } from './file.ts';
 import { JweRecipient } from './jwe.ts';
 import type { BatchLimits } from './limits.ts';
 import type { CatalogItems, Programs } from './ports.ts';
-import type { BatchRow, BatchStore } from './store.ts';
-import { batchJson, endedEvent, newBatchJson, readCursor } from './wire.ts';
+import type { BatchRow, BatchStore, NewBatch } from './store.ts';
+import { batchJson, endedEvent, newBatchJson } from './wire.ts';
 
 export interface HandlerPorts {
   readonly store: BatchStore;
@@ -65,14 +67,28 @@ export function batchHandlers(ports: HandlerPorts): Handlers {
 }
 
 async function create(ports: HandlerPorts, request: CoreRequest<'giftcard_batches.create'>): Promise<CoreAnswer> {
-  const merchantId = callingMerchant(request.context);
-  if (!ports.hasCodes) throw new ProblemError('giftcard_codes_not_configured');
+  const row = newBatch(ports, request);
+  const key = creationKey(request, askedOf(row));
+  const earlier = await ports.store.ofKey(key);
+  if (earlier !== null) {
+    if (earlier.request_hash !== key.requestHash) throw new ProblemError('idempotency_key_reused');
+    return createdAnswer(newBatchJson(earlier), true);
+  }
+  await check(ports, request.body, row.merchant_id);
+  const { program_id, catalog_item_id, cards_count: count, amount, expires_on, has_pin: pin, activate } = row;
+  const after = { program_id, catalog_item_id, count, amount, expires_on, pin, activate };
+  const entry = audit(ports, request, row.merchant_id, { action: 'create', id: row.id, before: null, after });
+  const outcome = await ports.store.create(key, row, entry);
+  if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
+  if (outcome.type === 'conflict') throw new ProblemError('giftcard_batches_limit_exceeded');
+  return createdAnswer(newBatchJson(outcome.row), outcome.type === 'replayed');
+}
+
+function newBatch(ports: HandlerPorts, request: CoreRequest<'giftcard_batches.create'>): NewBatch {
   const { count, amount, expires_on = null, pin, activate, public_key } = request.body;
-  await check(ports, request.body, merchantId);
-  const id = uuidV7<GiftcardBatchId>(ports.nowMs());
-  const row = {
-    id,
-    merchant_id: merchantId,
+  return {
+    id: uuidV7<GiftcardBatchId>(ports.nowMs()),
+    merchant_id: callingMerchant(request.context),
     program_id: request.body.program_id as ProgramId,
     catalog_item_id: (request.body.catalog_item_id ?? null) as CatalogItemId | null,
     cards_count: count,
@@ -84,15 +100,12 @@ async function create(ports: HandlerPorts, request: CoreRequest<'giftcard_batche
     request_id: request.requestId,
     traceparent: request.traceparent,
   };
+}
+
+function askedOf({ program_id, catalog_item_id, cards_count, ...row }: NewBatch): readonly unknown[] {
+  const { amount, expires_on, has_pin, activate, public_key } = row;
   const { x, y, kid = null } = public_key;
-  const asked = [row.program_id, row.catalog_item_id, count, amount, expires_on, pin, activate, x, y, kid];
-  const { program_id, catalog_item_id } = row;
-  const after = { program_id, catalog_item_id, count, amount, expires_on, pin, activate };
-  const entry = audit(ports, request, merchantId, { action: 'create', id, before: null, after });
-  const outcome = await ports.store.create(creationKey(request, asked), row, entry);
-  if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
-  if (outcome.type === 'conflict') throw new ProblemError('giftcard_batches_limit_exceeded');
-  return createdAnswer(newBatchJson(outcome.row), outcome.type === 'replayed');
+  return [program_id, catalog_item_id, cards_count, amount, expires_on, has_pin, activate, x, y, kid];
 }
 
 /** J1. */
@@ -101,6 +114,7 @@ async function check(
   { program_id, catalog_item_id, amount, expires_on, public_key }: giftcardBatches.CreateBatch,
   merchantId: MerchantId,
 ): Promise<void> {
+  if (!ports.hasCodes) throw new ProblemError('giftcard_codes_not_configured');
   if (JweRecipient.of(public_key) === null) {
     throw invalid('/public_key', 'It is not a point of the curve P-256.');
   }
@@ -122,10 +136,9 @@ function invalid(pointer: string, detail: string): ProblemError {
 async function list({ store }: HandlerPorts, request: CoreRequest<'giftcard_batches.list'>): Promise<CoreAnswer> {
   const merchantId = callingMerchant(request.context);
   const { limit, cursor } = request.queryValues;
-  const before = cursor === undefined ? null : readCursor(cursor);
-  if (cursor !== undefined && before === null) throw new ProblemError('invalid_cursor');
+  const before = cursorValue(cursor, idOf<GiftcardBatchId>);
   const rows = await store.batches(merchantId, before, limit + 1);
-  const found = pageOf(rows, limit, ({ id }) => id);
+  const found = pageOf(rows, limit, ({ id }) => idCursor(id));
   const page: giftcardBatches.BatchPage = { data: found.rows.map(batchJson), next_cursor: found.nextCursor };
   return { status: 200, body: JSON.stringify(page) };
 }

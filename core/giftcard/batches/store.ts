@@ -95,11 +95,13 @@ const isOpen = `b.status in (${quoted(openStatuses)})`;
 const renewed = `lease_until = now() + make_interval(secs => $3::float8 / 1000), worked_at = now()`;
 const fence = `b.id = $1::uuid and b.lease_epoch = $2::bigint`;
 
+/** What is open has no file yet: so an index finds all that counts, and nothing else. */
+export const boundedStatement = `select 1 from giftcard_batches as b
+    where b.merchant_id = $5::uuid and b.file in ('pending', 'ready')
+    having count(*) filter (where ${isOpen}) < ${wire.batchesOpenMax} and count(*) < ${wire.batchFilesMax}`;
+
 /** Past the bounds nothing is created; of requests at the very same moment a few more may come through. */
-const insertStatement = `with bounded as (
-    select 1 from giftcard_batches as b where b.merchant_id = $5::uuid
-    having count(*) filter (where ${isOpen}) < ${wire.batchesOpenMax}
-      and count(*) filter (where b.file in ('pending', 'ready')) < ${wire.batchFilesMax}
+const insertStatement = `with bounded as (${boundedStatement}
   ), written as (
     insert into giftcard_batches (creator, idempotency_key, request_hash, id, merchant_id, program_id, catalog_item_id,
       cards_count, amount, expires_on, has_pin, activate, public_key, request_id, traceparent)
@@ -199,6 +201,10 @@ export class BatchStore {
       () => this.#database.write<BatchRow>(insertStatement, values),
       () => this.#database.read<BatchRow>(byKeyStatement, [creator, idempotencyKey]),
     );
+  }
+
+  async ofKey({ creator, idempotencyKey }: CreationKey): Promise<BatchRow | null> {
+    return (await this.#database.read<BatchRow>(byKeyStatement, [creator, idempotencyKey]))[0] ?? null;
   }
 
   async batch(id: GiftcardBatchId): Promise<BatchRow | null> {

@@ -1,5 +1,5 @@
 /** Jobs as they stand on the wire, in events and in the audit trail. Pure. */
-import { announcedEvents, type GiftcardBatchId, type giftcardBatches, isUuid } from '@local-plus/contracts';
+import { announcedEvents, type giftcardBatches } from '@local-plus/contracts';
 import { newEvent } from '../../outbox/index.ts';
 import type { JobEvent } from './domain.ts';
 import type { BatchRow } from './store.ts';
@@ -50,9 +50,4 @@ export function endedEvent(row: BatchRow, event: Exclude<JobEvent, 'begin'>, now
     },
     nowMs,
   );
-}
-
-/** Where the next page begins: the last job of this one. null: not one of ours. */
-export function readCursor(cursor: string): GiftcardBatchId | null {
-  return isUuid(cursor) ? (cursor as GiftcardBatchId) : null;
 }

@@ -103,9 +103,9 @@ const beginStatement = `with ${standing} for update), ${begun('open', 'null')} s
 /** A replacement's card is there, pending, from its beginning on. $13 its id, $14 its last four, $15 has a PIN, $16 its issue. */
 const replaceStatement = `with ${standing} for update), ${begun('open', '$13::uuid')}, created as (
     insert into giftcards (id, merchant_id, program_id, unit, initial_amount, catalog_item_id, customer_id, last_four, has_pin,
-      expires_on, expires_at, replaces, settle_at, notice_at)
+      expires_on, expires_at, replaces, settle_at, notice_at, created_at)
     select $13::uuid, merchant_id, program_id, unit, 0, catalog_item_id, customer_id, $14, $15::boolean, expires_on, expires_at,
-      id, settle_at, notice_at
+      id, settle_at, notice_at, $3::timestamptz
     from card where exists (select from begun) returning id, merchant_id
   ), noted as (
     insert into giftcard_activities (id, card_id, merchant_id, activity, status, request_id, traceparent, created_at)

@@ -123,7 +123,8 @@ describe('the end of gift cards', () => {
     const empty = await issued({ expires_on: dayAfter(1), amount: 0 });
     const pending = await issued({ expires_on: dayAfter(1), activate: false });
     await swept(3 * dayMs);
-    assert.deepEqual([await kinds(empty.id), await kinds(pending.id)], [[], []]);
+    // Nobody can send anything any more to what could have been sent something.
+    assert.deepEqual([await kinds(empty.id), await kinds(pending.id)], [['freeze 0'], []]);
     for (const { id } of [empty, pending]) assert.equal((await read(id))['state'], 'expired');
     assert.equal((await ask('giftcards.activate', pending.id, {}).catch((error) => error))['code'], 'giftcard_expired');
   });
@@ -166,6 +167,44 @@ describe('the end of gift cards', () => {
     assert.deepEqual(await kinds(gone.id), ['load 100', 'hold 0', 'freeze 0', 'adjust -40', 'release 0', 'adjust -60']);
     assert.equal((await read(lost.id))['balance'], 0);
     assert.deepEqual(await kinds(String(heir['id'])), ['transfer_in 40', 'transfer_in 60']);
+  });
+
+  it('finds what comes free early, long before the hold would be over', async () => {
+    const lost = await issued();
+    await ask('giftcards.hold', lost.id, { amount: 60, expires_in_s: 20 * 86_400 });
+    const heir = await ask('giftcards.replace', lost.id, { ...why, pin: false });
+    await swept(3 * minute);
+    assert.deepEqual([(await read(lost.id))['balance'], (await read(String(heir['id'])))['balance']], [60, 40]);
+    await post(lost.id, { kind: 'release', hold: 2, programId: rig.programId });
+    await swept(3 * minute + cardLimits.settleHeldMs);
+    assert.deepEqual([(await read(lost.id))['balance'], (await read(String(heir['id'])))['balance']], [0, 100]);
+  });
+
+  it('finds what comes back to an empty card, and looks less and less often', async () => {
+    const gone = await issued();
+    const other = await issued();
+    await ask('giftcards.block', other.id, why);
+    const as = { kind: 'transfer_out', partner: other.id as AccountId, evenFrozen: false } as const;
+    await post(gone.id, { kind: 'clear', as, programId: rig.programId });
+    // The way to the other card is held up.
+    await rig.database
+      .sql`update open_transfers set opened_at = now() + interval '1 hour' where account_id = ${gone.id}`;
+    await ask('giftcards.deactivate', gone.id, why);
+    await swept(3 * minute);
+    assert.deepEqual(await kinds(gone.id), ['load 100', 'transfer_out -100', 'freeze 0']);
+    await rig.database
+      .sql`update open_transfers set opened_at = now() - interval '1 hour' where account_id = ${gone.id}`;
+    await eventually('it came back', async () => (await read(gone.id))['balance'] === 100);
+    await swept(8 * minute);
+    assert.deepEqual((await kinds(gone.id)).slice(3), ['reverse 100', 'adjust -100']);
+    const looksAgain = async () => {
+      const [row] = await rig.database.sql`select settle_at from giftcards where id = ${gone.id}`;
+      return row?.['settle_at'] !== null;
+    };
+    await swept(cardLimits.comesBackMs);
+    assert.equal(await looksAgain(), true);
+    await swept(3 * cardLimits.comesBackMs);
+    assert.equal(await looksAgain(), false);
   });
 
   it('waits for an heir that is blocked', async () => {

@@ -5,6 +5,7 @@ import {
   type CoreAnswer,
   type CoreRequest,
   callingMerchant,
+  cursorValue,
   type Handlers,
   ProblemError,
 } from '../../platform/http/index.ts';
@@ -33,8 +34,7 @@ async function withBalance({ ledger, nowMs }: HandlerPorts, card: CardRow): Prom
 async function list(ports: HandlerPorts, request: CoreRequest<'giftcards.list'>): Promise<CoreAnswer> {
   const merchantId = callingMerchant(request.context);
   const { limit, cursor, customer_id } = request.queryValues;
-  const before = cursor === undefined ? null : idOf<GiftcardId>(cursor);
-  if (cursor !== undefined && before === null) throw new ProblemError('invalid_cursor');
+  const before = cursorValue(cursor, idOf<GiftcardId>);
   const customerIds =
     customer_id === undefined ? null : await ports.customers.identities(merchantId, customer_id as CustomerId);
   const found = await ports.store.page(merchantId, customerIds, before, limit + 1);

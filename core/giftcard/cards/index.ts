@@ -70,7 +70,7 @@ export interface CardsModule extends CardSweeps {
    */
   admit(
     cardId: GiftcardId,
-    activity: 'redeem' | 'hold' | 'refund',
+    activity: 'hold' | 'refund',
     command: (terms: AccountTerms) => Command,
   ): Promise<Admission | null>;
   /** null: this merchant has no such card. */

@@ -4,14 +4,7 @@
  * Card, code and what is to be done with it stand in one statement, under the request's key. So a card that is there has a code,
  * and what is not finished when the answer goes out is finished by the sweep: the code is never lost for it.
  */
-import {
-  type GiftcardId,
-  type giftcards,
-  type MerchantId,
-  type ProgramId,
-  parseId,
-  uuidV7,
-} from '@local-plus/contracts';
+import { type GiftcardId, type giftcards, type MerchantId, type ProgramId, uuidV7 } from '@local-plus/contracts';
 import { newEvent, newEvents } from '../../outbox/index.ts';
 import {
   type CoreAnswer,
@@ -28,6 +21,7 @@ import { begin, ownCard, refuse } from './beginnings.ts';
 import type { CardRow } from './domain.ts';
 import { lifetimeOf, newCard, offeredItem } from './issuing.ts';
 import type { HandlerPorts, ProgramTerms } from './ports.ts';
+import type { NewCard } from './store.ts';
 import { activityEvent, cardJson } from './wire.ts';
 
 type CardRequest = CoreRequest<'giftcards.issue'> | CoreRequest<'giftcards.import'>;
@@ -137,10 +131,22 @@ async function once(
       if (error instanceof UniqueViolation && card.external_id !== null) throw new ProblemError('external_id_taken');
       throw error;
     });
-  if (begun !== null) return shown(ports, request, key, begun, drawn);
+  if (begun !== null) return shown(ports, request, key, begun, { card: writtenCard(row, begun), drawn });
   const first = await ports.activities.ofKey(key);
   if (first === null) throw new Error('only its key stands in the way of a card');
   return shown(ports, request, key, first, null);
+}
+
+/** What this request brought into being. */
+interface Written {
+  /** As it was written: nothing has come of its activity yet. */
+  readonly card: CardRow;
+  readonly drawn: Drawn;
+}
+
+function writtenCard(row: Omit<NewCard, 'activity'>, { created_at }: ActivityRow): CardRow {
+  const nothingYet = { status: 'pending', replaced_by: null, activated_at: null, deactivated_at: null } as const;
+  return { ...row, ...nothingYet, created_at };
 }
 
 interface Drawn {
@@ -172,39 +178,65 @@ async function replace(ports: HandlerPorts, request: CoreRequest<'giftcards.repl
     const { lastFour, kept: codes } = drawn;
     return ports.activities.replace(asked, { cardId, activityId, lastFour, hasPin: pin, codes }, event);
   });
-  return shown(ports, request, key, row, isReplay ? null : drawn);
+  if (isReplay || drawn === null) return shown(ports, request, key, row, null);
+  return shown(ports, request, key, row, { card: replacementOf(lost, row, cardId, drawn, pin), drawn });
 }
 
-/** @param drawn null: a replay, which does not show the code again */
+/** As `ActivityStore.replace` writes it. */
+function replacementOf(
+  lost: CardRow,
+  begun: ActivityRow,
+  id: GiftcardId,
+  { lastFour }: Drawn,
+  hasPin: boolean,
+): CardRow {
+  const own = { id, initial_amount: 0, batch_id: null, external_id: null, last_four: lastFour, has_pin: hasPin };
+  return writtenCard({ ...lost, ...own, customer_id: begun.customer_id, replaces: lost.id }, begun);
+}
+
+/** @param written null: a replay, which does not show the code again */
 async function shown(
   ports: HandlerPorts,
   request: CoreRequest,
   key: CreationKey,
   begun: ActivityRow,
-  drawn: Drawn | null,
+  written: Written | null,
 ): Promise<CoreAnswer> {
   if (begun.request_hash !== key.requestHash) throw new ProblemError('idempotency_key_reused');
-  const activity = await settled(ports, begun, request.deadlineMs);
-  if (activity.status === 'refused') return refuse(activity, drawn === null);
-  const id = parseId<GiftcardId>(activity.related_card_id ?? activity.card_id);
-  const card = id === null ? null : await ports.rows.submit(id);
-  if (card === null) throw new Error('a card that was issued is there');
-  const answer: giftcards.IssuedGiftcard = {
-    ...asIssued(card, activity),
-    code: drawn?.code ?? null,
-    pin: drawn?.pin ?? null,
-  };
-  return createdAnswer(answer, drawn === null);
+  const settle = () => ports.settlement.settle(begun, request.deadlineMs);
+  if (written === null) {
+    const activity = await settle();
+    if (activity.status === 'refused') return refuse(activity, true);
+    const answer = { ...asIssued(await cardOf(ports, activity), activity), code: null, pin: null };
+    return createdAnswer(answer satisfies giftcards.IssuedGiftcard, true);
+  }
+  const { code, pin } = written.drawn;
+  const activity = (await ifPossible(ports, begun, settle)) ?? begun;
+  if (activity.status === 'refused') return refuse(activity, false);
+  const card = await ifPossible(ports, begun, () => cardOf(ports, activity));
+  const issued = card === null ? asIssued(written.card, begun) : asIssued(card, activity);
+  return createdAnswer({ ...issued, code, pin } satisfies giftcards.IssuedGiftcard, false);
 }
 
-/** At its end, if that can be had now: a code that is not shown now is never shown. */
-async function settled(ports: HandlerPorts, begun: ActivityRow, deadlineMs: number): Promise<ActivityRow> {
+/** The card that was issued. */
+async function cardOf({ rows }: HandlerPorts, { card_id, related_card_id }: ActivityRow): Promise<CardRow> {
+  const card = await rows.submit(related_card_id ?? card_id);
+  if (card === null) throw new Error('a card that was issued is there');
+  return card;
+}
+
+/** null: it cannot be had now. What has a code goes on without: a code that is not shown now is never shown. */
+async function ifPossible<Value>(
+  ports: HandlerPorts,
+  begun: ActivityRow,
+  run: () => Promise<Value>,
+): Promise<Value | null> {
   try {
-    return await ports.settlement.settle(begun, deadlineMs);
+    return await run();
   } catch (error) {
     if (!(error instanceof ProblemError || error instanceof DatabaseUnavailable)) throw error;
     ports.log.warn('a gift card is left to the sweep', { activity: begun.id, cause: String(error) });
-    return begun;
+    return null;
   }
 }
 
@@ -212,6 +244,8 @@ async function settled(ports: HandlerPorts, begun: ActivityRow, deadlineMs: numb
 function asIssued(card: CardRow, activity: ActivityRow): giftcards.Giftcard {
   const isActive = activity.status === 'done' && (activity.activates || activity.activity === 'replace');
   const balance = isActive ? (activity.balance_after ?? 0) : 0;
-  const row: CardRow = { ...card, status: isActive ? 'active' : 'pending', replaced_by: null, deactivated_at: null };
+  const status = isActive ? 'active' : 'pending';
+  const activated_at = isActive ? card.activated_at : null;
+  const row: CardRow = { ...card, status, activated_at, replaced_by: null, deactivated_at: null };
   return cardJson(row, { balance, held: 0, frozen: false, version: balance === 0 ? 0 : 1 }, card.created_at.getTime());
 }

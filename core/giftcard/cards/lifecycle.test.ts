@@ -51,11 +51,19 @@ describe('gift cards', () => {
       refused(await shop.ask(to, 'transfer', { to_giftcard_id: id }), 'program_mismatch');
       await shop.done(from, 'load', { amount: 9 });
       await shop.done(to, 'block', why);
-      refused(await shop.ask(from, 'transfer', { to_giftcard_id: to }), 'account_frozen');
+      const refusedKey = uuid();
+      const undone = await shop.ask(from, 'transfer', { to_giftcard_id: to }, refusedKey);
+      refused(undone, 'account_frozen');
       assert.equal((await shop.read(from)).balance, 9);
       await shop.done(to, 'deactivate', why);
       const problem = refused(await shop.ask(from, 'transfer', { to_giftcard_id: to }), 'giftcard_deactivated');
       assert.match(problem.detail, /receiving/);
+      // What was undone is told as it was told, whatever the cards are by now.
+      const again = () => shop.ask(from, 'transfer', { to_giftcard_id: to }, refusedKey);
+      assert.deepEqual((await again()).json, undone.json);
+      await shop.done(from, 'deactivate', why);
+      assert.deepEqual((await again()).json, undone.json);
+      assert.deepEqual([(await shop.read(from)).balance, (await shop.read(to)).balance], [0, 0]);
     });
   });
 

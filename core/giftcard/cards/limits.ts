@@ -27,6 +27,13 @@ export const cardLimits = {
   settleAfterMs: 60_000,
   /** For what is held of it, at the soonest. */
   settleAgainMs: 1_000,
+  /** For what is held of it, at the latest: a hold can be released long before its time is over. */
+  settleHeldMs: 600_000,
+  /**
+   * How long after a card's end something that is its own may still come back to it: a transfer or a payment that was under way
+   * when the card ended, and that somebody's absence held up.
+   */
+  comesBackMs: 90 * dayMs,
   /** How long one step of a sweep, or of finishing somebody else's activity, may wait. */
   stepMs: 5_000,
   dayMs,

@@ -220,24 +220,18 @@ async function transfer(ports: HandlerPorts, request: CoreRequest<'giftcards.tra
   const nowMs = ports.nowMs();
   const own = barOf(from, 'transfer_out', nowMs);
   const code = own ?? barOf(to, 'transfer_in', nowMs);
-  if (code === null) {
-    const movement = { terms, to: giftcardAccount(to.id), amount, asked, note: body };
-    return ports.ledger.desk.answerTransfer(request, movement, transactionActivityJson);
-  }
+  const movement = { terms, to: giftcardAccount(to.id), amount, asked, note: body };
+  if (code === null) return ports.ledger.desk.answerTransfer(request, movement, transactionActivityJson);
   const of = own === null ? 'transfer_in' : 'transfer_out';
-  const command = { kind: 'decline', of, amount: amount ?? 0, code, programId } as const;
-  return ports.ledger.desk.answer(request, { terms, command, asked, note: body }, transactionActivityJson);
+  // As a transfer, too: its first try may have left the one card, and be on its way to the other, or back.
+  const instead = { kind: 'decline', of, amount: amount ?? 0, code, programId } as const;
+  return ports.ledger.desk.answerTransfer(request, { ...movement, instead }, transactionActivityJson);
 }
 
 const itself = { pointer: '/to_giftcard_id', code: 'custom', detail: 'is the card that it comes from' };
 
 /** For other modules: what they ask, or its decline. */
-export function admitted(
-  card: CardRow,
-  activity: 'redeem' | 'hold' | 'refund',
-  command: Command,
-  nowMs: number,
-): Command {
+export function admitted(card: CardRow, activity: 'hold' | 'refund', command: Command, nowMs: number): Command {
   const code = barOf(card, activity, nowMs);
   if (code === null) return command;
   const of = kindOf(activity, command);
@@ -245,7 +239,7 @@ export function admitted(
   return { kind: 'decline', of, amount, code, programId: command.programId };
 }
 
-function kindOf(activity: 'redeem' | 'hold' | 'refund', { kind }: Command): TransactionKind {
+function kindOf(activity: 'hold' | 'refund', { kind }: Command): TransactionKind {
   if (activity !== 'refund') return activity;
   return kind === 'load' || kind === 'adjust' ? kind : 'reverse';
 }

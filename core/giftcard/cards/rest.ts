@@ -3,8 +3,10 @@
  * comes free later, when a hold of it is released.
  *
  * - L1 by the account's state and its version alone: two who look at once post the same under the same key, which happens once.
- * - L2 an expired account is frozen when nothing is left and nothing held: then nothing can come to it any more, however long
- *   it was under way. Until then holds of it are captured and released as ever.
+ * - L2 an expired account is frozen when nothing is left and nothing held: then nobody can send anything to it any more, however
+ *   long it was under way. Until then holds of it are captured and released as ever.
+ * - L3 what is the card's own still comes back to a frozen account: a transfer that the other card refuses late, a payment that
+ *   is undone. So it is looked at again and again, each time after as long as its end is past.
  */
 import type { AccountState, Command } from '@local-plus/actors';
 import { giftcardAccount, type RequestId, uuidV7 } from '@local-plus/contracts';
@@ -21,27 +23,42 @@ export interface RestPorts extends Pick<CardPorts, 'ledger' | 'accounts' | 'nowM
 
 /**
  * @param card expired or deactivated
- * @returns when to look again; null: nothing is left, and nothing can come
+ * @returns when to look again; null: nothing is left, and nothing has been under way for as long as anything can be
  */
 export async function settleRest(ports: RestPorts, card: CardRow, deadlineMs: number): Promise<Date | null> {
   const accountId = giftcardAccount(card.id);
   for (let place = 0; place < cardLimits.clearingsMax; place++) {
     const state = await ports.ledger.read(accountId);
-    if (state.version === 0) return null;
+    // What was never active has never had anything, and nobody can send it anything.
+    if (state.version === 0 && card.activated_at === null) return null;
     if (state.balance > state.held) {
       const isCleared = await clear(ports, card, state, deadlineMs);
       if (!isCleared) return new Date(ports.nowMs() + cardLimits.settleAfterMs);
     } else if (state.held > 0) {
-      const soonest = ports.nowMs() + cardLimits.settleAgainMs;
-      return new Date(Math.max(soonest, (state.dueAtMs ?? 0) + cardLimits.settleAgainMs));
+      return whileHeld(ports.nowMs(), state.dueAtMs ?? 0);
     } else if (!state.frozen) {
       const command = { kind: 'freeze', reason: 'The card is at its end.', programId: card.program_id } as const;
       await post(ports, card, `frozen ${state.version}`, command, deadlineMs);
     } else {
-      return null;
+      return afterwards(card, ports.nowMs());
     }
   }
   return new Date(ports.nowMs() + cardLimits.settleAgainMs);
+}
+
+/** When the next hold is over; sooner, too, since holds are released and captured before. */
+function whileHeld(nowMs: number, dueAtMs: number): Date {
+  const { settleAgainMs, settleHeldMs } = cardLimits;
+  return new Date(Math.min(Math.max(nowMs, dueAtMs) + settleAgainMs, nowMs + settleHeldMs));
+}
+
+/** L3. By when this look was due, not by when it came about: however late it is, there is another one. */
+function afterwards({ status, expires_at, deactivated_at, settle_at }: CardRow, nowMs: number): Date | null {
+  const endedAt = status === 'expired' ? expires_at : deactivated_at;
+  if (endedAt === null) throw new Error('a card at its end has ended once');
+  const endedMs = endedAt.getTime();
+  if (settle_at !== null && settle_at.getTime() - endedMs >= cardLimits.comesBackMs) return null;
+  return new Date(nowMs + Math.max(nowMs - endedMs, cardLimits.settleAfterMs));
 }
 
 /** false: its heir is blocked, and is waited for. */

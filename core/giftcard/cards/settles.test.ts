@@ -222,6 +222,31 @@ describe('an activity whose process is killed', () => {
     return { seen: await seen(since), isKilled };
   }
 
+  for (const title of ['an issue', 'an issue of a catalog item', 'an import', 'a replacement']) {
+    it(`${title}: a code that is stored is shown, whatever is away from then on`, async () => {
+      const scene = scenes[title] as Scene;
+      let shown = 0;
+      for (let call = 1, isDead = true; isDead; call++) {
+        await rig.forget();
+        const card = await scene.make?.(rig, rig.process());
+        const params = card === undefined ? [] : [card];
+        const [body, asked, since] = [scene.body(rig), key(), await marks()];
+        const doomed = rig.process({ call, cut: 'before' });
+        const answer = await doomed.call(scene.route, params, body, asked).catch(() => null);
+        isDead = doomed.isDead();
+        assert.equal(answer !== null, (await seen(since)).states.length > 0, `without call ${call}`);
+        if (answer === null) continue;
+        shown++;
+        const { code, id, created_at } = giftcards.issuedGiftcard.parse(JSON.parse(answer.body));
+        assert.ok(code);
+        const again = await rig.process().call(scene.route, params, body, asked);
+        const replayed = giftcards.issuedGiftcard.parse(JSON.parse(again.body));
+        assert.deepEqual([replayed.id, replayed.code, replayed.created_at], [id, null, created_at]);
+      }
+      assert.ok(shown >= 3, `${shown} were shown`);
+    });
+  }
+
   it('when the stock is out: the card is none, whoever goes on, and the key keeps saying so', async () => {
     const { stock } = rig;
     rig.stock = 0;

@@ -33,8 +33,8 @@ const givenTypes = `merchant_id uuid, program_id uuid, unit text, initial_amount
   settle_at timestamptz, notice_at timestamptz`;
 
 /**
- * The activity's row stands first: its key decides whether there is a card. $1 cards, $2 their activities, both JSON, $3 events
- * by card.
+ * The activity's row stands first: its key decides whether there is a card, and its time is the card's. $1 cards, $2 their
+ * activities, both JSON, $3 events by card.
  */
 const issuing = `wanted as (
     select * from json_to_recordset($1::text::json) as w (id uuid, ${givenTypes})
@@ -49,8 +49,10 @@ const issuing = `wanted as (
     where not exists (select from giftcards as c where c.id = a.card_id)
     on conflict do nothing returning card_id, ${activityColumns}
   ), written as (
-    insert into giftcards (id, ${given})
-    select id, ${given} from wanted where id in (select card_id from begun) returning id
+    insert into giftcards (id, ${given}, created_at)
+    select id, ${given}, created_at from wanted
+      join (select card_id as id, created_at from begun) as beginnings using (id)
+    returning id
   )`;
 
 /** An external id that is taken fails it: neither card nor activity is there then. */

@@ -12,6 +12,7 @@ import {
   callingMerchant,
   createdAnswer,
   creationKey,
+  cursorValue,
   type Handlers,
   isOperator,
   ProblemError,
@@ -61,8 +62,7 @@ async function create(ports: ItemsPorts, request: CoreRequest<'catalog_items.cre
 async function list(ports: ItemsPorts, request: CoreRequest<'catalog_items.list'>): Promise<CoreAnswer> {
   const { limit, cursor, status = null, kind = null } = request.queryValues;
   const owner = isOperator(request.context) ? operatorId : callingMerchant(request.context);
-  const after = cursor === undefined ? null : idOf<CatalogItemId>(cursor);
-  if (cursor !== undefined && after === null) throw new ProblemError('invalid_cursor');
+  const after = cursorValue(cursor, idOf<CatalogItemId>);
   const found = await ports.store.owned(owner, after, { status, kind }, limit + 1);
   const { rows, nextCursor } = pageOf(found, limit, ({ id }) => idCursor(id));
   return { status: 200, body: JSON.stringify({ data: rows.map(managedJson), next_cursor: nextCursor }) };

@@ -12,6 +12,7 @@ import {
   type CoreRequest,
   createdAnswer,
   creationKey,
+  cursorValue,
   type Handlers,
   ProblemError,
 } from '../../platform/http/index.ts';
@@ -95,8 +96,7 @@ async function create(ports: PublicPorts, request: CoreRequest<'catalog.create'>
 
 async function list(ports: PublicPorts, request: CoreRequest<'catalog.list'>): Promise<CoreAnswer> {
   const { limit, cursor, ...filter } = request.queryValues;
-  const after = cursor === undefined ? null : idOf<CatalogItemId>(cursor);
-  if (cursor !== undefined && after === null) throw new ProblemError('invalid_cursor');
+  const after = cursorValue(cursor, idOf<CatalogItemId>);
   const generation = await ports.generation.last();
   const isNewest = after === null && Object.values(filter).every((value) => value === undefined);
   const page = isNewest

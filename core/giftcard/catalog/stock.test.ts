@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { type CatalogItemId, type RequestId, uuidV7 } from '@local-plus/contracts';
 import { startDatabase, type TestDatabase } from '../../test/database.ts';
+import { eventually } from '../../test/stack.ts';
 import { catalogStock, type Stock, type Take } from './stock.ts';
 
 const cause = { requestId: randomUUID() as RequestId, traceparent: null };
@@ -59,53 +60,45 @@ describe('the stock of an item', () => {
     );
   });
 
-  it('is given back once, and never by a key that took nothing', async () => {
-    const id = await item(3);
-    const [mine, other] = [key(), key()];
-    assert.deepEqual(await stock.take(id, 3, mine, cause), taken);
-    assert.deepEqual(await stock.take(id, 1, other, cause), refused('out_of_stock'));
-    await Promise.all(Array.from({ length: 20 }, () => stock.giveBack(id, mine, cause)));
-    assert.equal(String(await left(id)), '3');
-    assert.deepEqual(await stock.take(id, 3, mine, cause), refused('given_back'));
-    await stock.giveBack(id, other, cause);
-    assert.deepEqual(await elsewhere.take(id, 1, other, cause), refused('given_back'), 'not even later');
-    assert.equal(String(await left(id)), '3');
-    const events =
-      await database.sql`select payload->'data' as data from outbox where aggregate_id = ${id} order by place`;
-    assert.deepEqual(
-      events.map(({ data }) => data.in_stock),
-      [false, true],
-    );
+  it('is taken by the stock as it is when the item is free, not as it was when it was asked for', async () => {
+    for (const [before, after, left_] of [
+      [0, null, null],
+      [null, 5, '4'],
+      [0, 5, '4'],
+      [5, 0, '0'],
+      [null, 0, '0'],
+    ] as const) {
+      const id = await item(before);
+      const mine = key();
+      let taking: Promise<Take> | undefined;
+      await database.sql.begin(async (sql) => {
+        await sql`update catalog_items set stock = ${after} where id = ${id}`;
+        taking = stock.take(id, 1, mine, cause);
+        await eventually('it waits for the item', async () => {
+          const [row] = await database.sql`select count(*)::int as waiting from pg_locks where not granted`;
+          return row?.['waiting'] > 0;
+        });
+      });
+      assert.deepEqual(await taking, after === 0 ? refused('out_of_stock') : taken, `${before} → ${after}`);
+      const now = await left(id);
+      assert.equal(now === null ? null : String(now), left_);
+      const [row] = await database.sql`select counted from catalog_takes where key = ${mine}`;
+      assert.equal(row?.['counted'], after === 0 ? undefined : after !== null);
+    }
   });
 
-  it('is taken and given back at once by one key: taken back, or never taken', async () => {
-    const id = await item(50);
-    await Promise.all(
-      Array.from({ length: 50 }, async () => {
-        const each = key();
-        await Promise.all([stock.take(id, 1, each, cause), elsewhere.giveBack(id, each, cause)]);
-      }),
-    );
-    assert.equal(String(await left(id)), '50');
-  });
-
-  it('moves the generation when it runs out and when it is there again, and not before', async () => {
+  it('moves the generation when it runs out, and not before', async () => {
     const id = await item(2);
     const generation = async () => (await database.sql`select generation from catalog_generation`)[0]?.['generation'];
     const told = [await generation()];
     const [mine, other] = [key(), key()];
-    for (const step of [
-      () => stock.take(id, 1, mine, cause),
-      () => stock.take(id, 1, other, cause),
-      () => stock.giveBack(id, other, cause),
-      () => stock.giveBack(id, mine, cause),
-    ]) {
+    for (const step of [() => stock.take(id, 1, mine, cause), () => stock.take(id, 1, other, cause)]) {
       await step();
       told.push(await generation());
     }
     assert.deepEqual(
       told.slice(1).map((now, index) => now !== told[index]),
-      [false, true, true, false],
+      [false, true],
     );
   });
 
@@ -115,9 +108,7 @@ describe('the stock of an item', () => {
     assert.deepEqual(await stock.take(id, 1_000_000, mine, cause), taken);
     assert.deepEqual(await stock.take(id, 1_000_000, mine, cause), { type: 'taken', replayed: true });
     assert.deepEqual(await stock.take(id, 2, mine, cause), { type: 'key_reused' });
-    await database.sql`update catalog_items set stock = 5 where id = ${id}`;
-    await stock.giveBack(id, mine, cause);
-    assert.equal(String(await left(id)), '5', 'what was never counted is not given back');
+    assert.equal(await left(id), null);
   });
 
   it('is taken of what is published only', async () => {

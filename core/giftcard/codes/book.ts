@@ -4,17 +4,19 @@
  * - C1 a card is given a code once. Code and PIN leave here once, by whoever gave them; nothing here can tell them again.
  * - C2 looking for a code is the same work whether it is nobody's, another merchant's, or a card's: one hash per key, one
  *   statement, and with a PIN one slow hash, a decoy's if need be. Only what is right is worth more: then it is the caller's.
- * - C3 a code that is found under an older key is hashed anew under the first one, since it is in hand; and its PIN, too.
+ * - C3 a try of a PIN is counted only when it is sure to be looked at: the place at the slow hash comes first.
+ * - C4 a code that is found under an older key is hashed anew under the first one, since it is in hand; and its PIN, too.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { type GiftcardId, giftcardCodes, type MerchantId, uuidV7 } from '@local-plus/contracts';
+import { ProblemError } from '../../platform/http/index.ts';
 import { DatabaseUnavailable } from '../../platform/postgres/index.ts';
 import type { Log } from '../../platform/telemetry/index.ts';
 import { drawCodes, hashedPin } from './draw.ts';
 import { codeLimits } from './limits.ts';
 import type { Pepper } from './pepper.ts';
 import type { AssignedCode, CodeBook, CodeRequest, DrawnCodes, FoundCode } from './ports.ts';
-import type { SlowHash } from './slow-hash.ts';
+import type { Hash, SlowHash } from './slow-hash.ts';
 import type { CodeStore, FoundRow } from './store.ts';
 
 export interface BookPorts {
@@ -62,16 +64,13 @@ export class Book implements CodeBook {
   async find(merchantId: MerchantId, typed: string, pin: string | null): Promise<FoundCode> {
     const code = giftcardCodes.readCode(typed);
     if (code === null) return { type: 'unknown' };
-    const { store, pepper } = this.#ports;
-    const hashes = pepper.codeHashes(merchantId, code);
-    const row = await store.find(
-      merchantId,
-      hashes.map(({ hash }) => hash),
-      pin !== null,
-    );
-    const isRight = pin === null ? false : await this.#comparePin(row, pin);
-    const found = row === null ? null : foundCode(row, pin !== null, isRight);
-    return found ?? { type: 'unknown' };
+    const { store, pepper, slowHash } = this.#ports;
+    const hashes = pepper.codeHashes(merchantId, code).map(({ hash }) => hash);
+    if (pin === null) return foundCode(await store.find(merchantId, hashes, false), false, false);
+    return slowHash.withPlace(async (hash) => {
+      const row = await store.find(merchantId, hashes, true);
+      return foundCode(row, true, await this.#comparePin(row, pin, hash));
+    });
   }
 
   async welcome(merchantId: MerchantId, typed: string, pin: string | null, found: FoundCode): Promise<void> {
@@ -83,23 +82,23 @@ export class Book implements CodeBook {
       if (found.keyId !== pepper.keyId) await this.#rekey(merchantId, code, pin, found);
     } catch (error) {
       // The card was found all the same; the next time will do.
-      if (!(error instanceof DatabaseUnavailable)) throw error;
+      if (!(error instanceof DatabaseUnavailable || error instanceof ProblemError)) throw error;
       log.warn('a code was found and could not be noted as such', { card_id: found.cardId, error });
     }
   }
 
   /** C2. */
-  async #comparePin(row: FoundRow | null, pin: string): Promise<boolean> {
-    const { pepper, slowHash } = this.#ports;
+  async #comparePin(row: FoundRow | null, pin: string, slowHash: Hash): Promise<boolean> {
+    const { pepper } = this.#ports;
     const { pin_salt = null, pin_hash = null, tried = false } = row ?? {};
     const secret = pepper.pinSecret(row?.key_id ?? pepper.keyId, row?.card_id ?? uuidV7<GiftcardId>(0), pin);
     const salt = pin_salt === null ? decoySalt : Buffer.from(pin_salt, 'hex');
     const hash = pin_hash === null ? decoyHash : Buffer.from(pin_hash, 'hex');
-    const isEqual = timingSafeEqual(await slowHash.hash(secret, salt), hash);
+    const isEqual = timingSafeEqual(await slowHash(secret, salt), hash);
     return isEqual && tried;
   }
 
-  /** C3. */
+  /** C4. */
   async #rekey(
     merchantId: MerchantId,
     code: string,
@@ -118,7 +117,8 @@ export class Book implements CodeBook {
   }
 }
 
-function foundCode(row: FoundRow, hasTyped: boolean, isRight: boolean): FoundCode {
+function foundCode(row: FoundRow | null, hasTyped: boolean, isRight: boolean): FoundCode {
+  if (row === null) return { type: 'unknown' };
   const { card_id: cardId, last_four: lastFour, key_id: keyId, pin_hash, tried, locked_ms } = row;
   const hasPin = pin_hash !== null;
   if (!hasPin || isRight) return { type: 'found', cardId, lastFour, hasPin, keyId };

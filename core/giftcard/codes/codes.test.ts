@@ -192,6 +192,23 @@ describe('the codes of gift cards', () => {
     assert.equal(row?.['pin_tries'], codeLimits.pinTriesMax);
   });
 
+  it('count no try that is refused because too many wait: nobody who is right is locked out by others', async () => {
+    const { stage, lookUp } = await stageOf({ slowHash: new SlowHash({ pinsAtOnceMax: 1, pinsWaitingMax: 0 }) });
+    const merchantId = newMerchant();
+    const caller = merchantCaller(merchantId);
+    const { cardId, code, pin } = await stage.card(merchantId, true);
+    const busy = Promise.withResolvers<void>();
+    const atWork = stage.slowHash.withPlace(() => busy.promise);
+    for (let tries = 0; tries <= codeLimits.pinTriesMax; tries++) {
+      assertProblem(await lookUp(caller, { code, pin }), 429, 'overloaded');
+    }
+    busy.resolve();
+    await atWork;
+    const [row] = await database.sql`select pin_tries from giftcard_codes where card_id = ${cardId}`;
+    assert.equal(row?.['pin_tries'], 0);
+    assert.equal((await lookUp(caller, { code, pin })).status, 200);
+  });
+
   it('are unlocked by their merchant, once for one key, and it is in the audit trail', async () => {
     const { stage, lookUp, client } = await stageOf();
     const merchantId = newMerchant();
@@ -215,10 +232,19 @@ describe('the codes of gift cards', () => {
     });
     for (let tries = 0; tries < codeLimits.pinTriesMax; tries++) await lookUp(caller, { code, pin: other(pin) });
     const again = await client.post(target, undefined, { caller, key });
-    assert.equal(again.headers.get('idempotent-replayed'), 'true');
+    assert.deepEqual([again.json, again.headers.get('idempotent-replayed')], [unlocked.json, 'true'], 'as it was then');
+    assertProblem(await lookUp(caller, { code, pin }), 429, 'giftcard_pin_locked');
+    const second = randomUUID();
+    const atOnce = await Promise.all(
+      Array.from({ length: 8 }, () => client.post(target, undefined, { caller, key: second })),
+    );
+    for (const { status, json } of atOnce) assert.deepEqual([status, json], [200, unlocked.json]);
+    assert.equal(atOnce.filter(({ headers }) => headers.get('idempotent-replayed') === 'true').length, 7);
+    for (let tries = 0; tries < codeLimits.pinTriesMax; tries++) await lookUp(caller, { code, pin: other(pin) });
+    await client.post(target, undefined, { caller, key });
     assertProblem(await lookUp(caller, { code, pin }), 429, 'giftcard_pin_locked');
     const entries = await database.sql`select entry from audit_entries where trail = ${merchantId}`;
-    assert.equal(entries.length, 1);
+    assert.equal(entries.length, 2);
     assert.match(JSON.stringify(entries[0]), /giftcard\.unlock_pin/);
   });
 
@@ -343,7 +369,27 @@ describe('the slow hash', () => {
       Array(3).fill('overloaded'),
     );
     assert.equal(slow.computed, 5);
-    assert.ok(await slow.matches(secret, salt, await slow.hash(secret, salt)), 'places are free again');
-    assert.ok(!(await slow.matches(Buffer.from('other'), salt, await slow.hash(secret, salt))));
+    assert.deepEqual(await slow.hash(secret, salt), await slow.hash(secret, salt), 'places are free again');
+    assert.notDeepEqual(await slow.hash(Buffer.from('other'), salt), await slow.hash(secret, salt));
+  });
+
+  it('keeps a place for who has not begun yet, and gives it back whatever comes of it', async () => {
+    const slow = new SlowHash({ pinsAtOnceMax: 1, pinsWaitingMax: 1 });
+    const [secret, salt] = [Buffer.from('secret'), Buffer.alloc(16)];
+    const begin = Promise.withResolvers<void>();
+    const late = slow.withPlace(async (hash) => {
+      await begin.promise;
+      return hash(secret, salt);
+    });
+    const others = [slow.hash(secret, salt), slow.hash(secret, salt)];
+    const [one, other] = await Promise.allSettled(others);
+    assert.deepEqual([one?.status, other?.status], ['fulfilled', 'rejected']);
+    begin.resolve();
+    assert.equal((await late).length, codeLimits.pinHash.bytes);
+    await assert.rejects(
+      slow.withPlace(() => Promise.reject(new Error('no'))),
+      /no/,
+    );
+    await Promise.all([slow.hash(secret, salt), slow.hash(secret, salt)]);
   });
 });

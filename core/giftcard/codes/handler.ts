@@ -146,7 +146,9 @@ async function unlockPin(ports: HandlerPorts, request: CoreRequest<'giftcard_cod
     ports.nowMs(),
   );
   const unlocked = await ports.store.unlockPin(cardId, merchantId, key, entry);
-  return createdAnswer(pinJson(unlocked ?? before), before.pin_unlock_key === key, 200);
+  // As it was unlocked, the first time and every time; it may be locked again by now.
+  const isReplayed = !unlocked && before.has_pin;
+  return createdAnswer(pinJson({ ...before, pin_locked_until: null }), isReplayed, 200);
 }
 
 function pinJson({ card_id, last_four, has_pin, pin_locked_until }: PinRow): giftcardCodes.PinState {

@@ -1,5 +1,5 @@
 /**
- * The codes of gift cards, and their PINs. Owner of `giftcard_codes`.
+ * The codes of gift cards, and their PINs. Owner of `giftcard_codes` and `giftcard_pin_unlocks`.
  *
  * Whose a code is can be asked only with the code in hand: the table has keyed hashes, and the keys (`GIFTCARD_CODE_KEYS`) are
  * core's configuration. Without a key core starts all the same, because points go on; what needs a code is refused with

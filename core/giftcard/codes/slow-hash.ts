@@ -2,9 +2,10 @@
  * The slow hash of PINs: scrypt, off the event loop, a bounded number at a time.
  *
  * Memory and threads are what it costs: 16 MiB and one of node's few threads each. So there are never more than
- * `pinsAtOnceMax` at work and `pinsWaitingMax` in line, first come, first served; one more is refused before anything is done.
+ * `pinsAtOnceMax` at work and `pinsWaitingMax` in line, or about to be, first come, first served; one more is refused before
+ * anything is done.
  */
-import { scrypt, timingSafeEqual } from 'node:crypto';
+import { scrypt } from 'node:crypto';
 import { ProblemError } from '../../platform/http/index.ts';
 import { codeLimits, pinHashMemoryBytes } from './limits.ts';
 
@@ -13,10 +14,14 @@ export interface SlowHashLimits {
   readonly pinsWaitingMax: number;
 }
 
+export type Hash = (secret: Buffer, salt: Buffer) => Promise<Buffer>;
+
 export class SlowHash {
   readonly #limits: SlowHashLimits;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
+  /** Those at work, those in line, and those who are sure of a place there. */
+  #places = 0;
   /** Hashes made so far. */
   computed = 0;
 
@@ -29,7 +34,23 @@ export class SlowHash {
   }
 
   /** Throws the problem `overloaded`. */
-  async hash(secret: Buffer, salt: Buffer): Promise<Buffer> {
+  hash(secret: Buffer, salt: Buffer): Promise<Buffer> {
+    return this.withPlace((hash) => hash(secret, salt));
+  }
+
+  /** Throws the problem `overloaded` before `run` is begun; what it hashes then, one after the other, is not refused. */
+  async withPlace<Result>(run: (hash: Hash) => Promise<Result>): Promise<Result> {
+    const { pinsAtOnceMax, pinsWaitingMax } = this.#limits;
+    if (this.#places >= pinsAtOnceMax + pinsWaitingMax) throw new ProblemError('overloaded');
+    this.#places++;
+    try {
+      return await run((secret, salt) => this.#hash(secret, salt));
+    } finally {
+      this.#places--;
+    }
+  }
+
+  async #hash(secret: Buffer, salt: Buffer): Promise<Buffer> {
     await this.#enter();
     try {
       this.computed++;
@@ -39,17 +60,11 @@ export class SlowHash {
     }
   }
 
-  async matches(secret: Buffer, salt: Buffer, hash: Buffer): Promise<boolean> {
-    const made = await this.hash(secret, salt);
-    return made.length === hash.length && timingSafeEqual(made, hash);
-  }
-
   #enter(): Promise<void> | void {
     if (this.#running < this.#limits.pinsAtOnceMax) {
       this.#running++;
       return;
     }
-    if (this.#waiting.length >= this.#limits.pinsWaitingMax) throw new ProblemError('overloaded');
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 

@@ -1,5 +1,5 @@
 /**
- * The table `giftcard_codes`. SQL only.
+ * The tables `giftcard_codes` and `giftcard_pin_unlocks`. SQL only.
  *
  * Tries of PINs are counted by the statement that gives out what they are compared with: the row's lock puts them one after
  * the other, so that of any number at the same time no more are let through than are left.
@@ -32,7 +32,6 @@ export interface PinRow {
   readonly last_four: string;
   readonly has_pin: boolean;
   readonly pin_locked_until: Date | null;
-  readonly pin_unlock_key: string | null;
 }
 
 const columns = 'card_id, merchant_id, key_id, code_hash, last_four, pin_salt, pin_hash';
@@ -87,12 +86,16 @@ const rekeyStatement = `update giftcard_codes set key_id = $2, code_hash = decod
   where card_id = $1::uuid and code_hash = decode($6, 'hex') and (pin_hash is null) = ($5::text is null)`;
 
 const pinColumns = `card_id, last_four, pin_hash is not null as has_pin,
-  case when pin_locked_until > now() then pin_locked_until end as pin_locked_until, pin_unlock_key`;
+  case when pin_locked_until > now() then pin_locked_until end as pin_locked_until`;
 const pinStatement = `select ${pinColumns} from giftcard_codes where card_id = $1::uuid and merchant_id = $2::uuid`;
-const unlockStatement = `with unlocked as (
-    update giftcard_codes set pin_tries = 0, pin_locked_until = null, pin_unlock_key = $3
-    where card_id = $1::uuid and merchant_id = $2::uuid and pin_hash is not null and pin_unlock_key is distinct from $3
-    returning ${pinColumns}
+/** The key's row first: of two with one key at once the later one waits for it, and does nothing. */
+const unlockStatement = `with asked as (
+    insert into giftcard_pin_unlocks (card_id, idempotency_key)
+    select card_id, $3 from giftcard_codes where card_id = $1::uuid and merchant_id = $2::uuid and pin_hash is not null
+    on conflict do nothing returning card_id
+  ), unlocked as (
+    update giftcard_codes set pin_tries = 0, pin_locked_until = null where card_id in (select card_id from asked)
+    returning card_id
   ), ${audited(4, 'unlocked')} select * from unlocked`;
 
 /** One key after the other, by the index, however many rows there are. */
@@ -142,15 +145,10 @@ export class CodeStore {
     return (await this.#database.read<PinRow>(pinStatement, [cardId, merchantId]))[0] ?? null;
   }
 
-  /** Once for one key. null: there is nothing to unlock, or this request did it before. */
-  async unlockPin(
-    cardId: GiftcardId,
-    merchantId: MerchantId,
-    idempotencyKey: string,
-    entry: string,
-  ): Promise<PinRow | null> {
+  /** Once for one key. false: there is nothing to unlock, or a request with this key did it before. */
+  async unlockPin(cardId: GiftcardId, merchantId: MerchantId, idempotencyKey: string, entry: string): Promise<boolean> {
     const parameters = [cardId, merchantId, idempotencyKey, entry];
-    return (await this.#database.write<PinRow>(unlockStatement, parameters))[0] ?? null;
+    return (await this.#database.write(unlockStatement, parameters)).length > 0;
   }
 
   /** The ids of keys under which there are codes. */

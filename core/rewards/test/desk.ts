@@ -11,6 +11,8 @@ export class FakeDesk {
   balance: number;
   /** Reversals are refused. */
   isFull = false;
+  /** Reversals that were refused, each under a key of its own. */
+  refusals = 0;
   readonly #receipts = new Map<string, Receipt>();
 
   constructor(balance: number) {
@@ -32,7 +34,10 @@ export class FakeDesk {
       return posted(accountId, 'burn', command.amount);
     }
     if (command.kind !== 'reverse') throw new Error('nothing else is asked of the ledger');
-    if (this.isFull) return refused('balance_limit_exceeded');
+    if (this.isFull) {
+      this.refusals++;
+      return refused('balance_limit_exceeded');
+    }
     this.balance += command.original.amount;
     return posted(accountId, 'reverse', command.original.amount);
   }

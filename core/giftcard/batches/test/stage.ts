@@ -95,12 +95,17 @@ export class BatchesStage {
   readonly handlers;
   readonly programs = new Map<ProgramId, MerchantId>();
   readonly offers = new Map<string, boolean>();
+  /** Whether the process has a key for codes. */
+  hasCodes = true;
+  /** Ahead of the clock. */
+  aheadMs = 0;
   readonly privateKey: KeyObject;
   readonly publicKey: giftcardBatches.PublicKey;
 
   constructor(database: Connection) {
     this.database = database;
     this.codes = new CodesStage(database, { keys: this.keys });
+    const stage = this;
     this.handlers = batchHandlers({
       store: new BatchStore(database),
       programs: {
@@ -110,8 +115,10 @@ export class BatchesStage {
         },
       },
       catalog: { offers: async (itemId) => this.offers.get(itemId) ?? null },
-      hasCodes: true,
-      nowMs: Date.now,
+      get hasCodes() {
+        return stage.hasCodes;
+      },
+      nowMs: () => Date.now() + this.aheadMs,
       limits: testLimits,
     });
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

@@ -30,13 +30,14 @@ export interface Work {
 export interface StageOptions {
   readonly keys?: readonly [SigningKey, ...SigningKey[]];
   readonly failures?: Partial<FailureLimits>;
+  readonly slowHash?: SlowHash;
   /** Where log lines go. */
   readonly lines?: string[];
 }
 
 export class CodesStage {
   readonly pepper: Pepper;
-  readonly slowHash = new SlowHash();
+  readonly slowHash: SlowHash;
   readonly book: Book;
   readonly store: CodeStore;
   readonly handlers;
@@ -47,7 +48,7 @@ export class CodesStage {
   #statements = 0;
   #cardReads = 0;
 
-  constructor(database: Pick<Database, 'read' | 'write'>, { keys, failures = {}, lines }: StageOptions = {}) {
+  constructor(database: Pick<Database, 'read' | 'write'>, { keys, failures = {}, lines, slowHash }: StageOptions = {}) {
     const counted: Pick<Database, 'read' | 'write'> = {
       read: (statement, parameters) => {
         this.#statements++;
@@ -59,6 +60,7 @@ export class CodesStage {
       },
     };
     const log = lines === undefined ? quiet : recorded(lines).log;
+    this.slowHash = slowHash ?? new SlowHash();
     this.pepper = new Pepper(keys ?? [newKey('k1')]);
     this.store = new CodeStore(counted);
     this.book = new Book({ store: this.store, pepper: this.pepper, slowHash: this.slowHash, log });
