@@ -4,7 +4,7 @@
  */
 import { createBrokenEdge, type Edge } from './index.ts';
 import { clientAddressOf, metricsMediaType, metricsPath } from './src/process-config.ts';
-import { createProcessEdge, parseBindings, sayFaults } from './src/process-edge.ts';
+import { createProcessEdge, nowMs, parseBindings, sayFaults } from './src/process-edge.ts';
 
 /** What is used of Deno, so that nothing else needs its types. */
 declare const Deno: {
@@ -19,12 +19,11 @@ const faults: string[] = [];
 const { own, config } = parseBindings(Deno.env.toObject(), faults);
 
 function createDenoEdge(): Edge {
-  const nowMs = (): number => Date.now();
   if (config === null) {
     sayFaults(faults);
     return createBrokenEdge(nowMs);
   }
-  const { edge, writeMetrics } = createProcessEdge(config, own, nowMs);
+  const { edge, writeMetrics } = createProcessEdge(config, own);
   if (own.metricsPort !== null) serveMetrics(own.metricsPort, writeMetrics);
   return edge;
 }

@@ -8,7 +8,7 @@
 import process from 'node:process';
 import { serveEdge, serveMetrics } from './node/server.ts';
 import { parsePort } from './src/process-config.ts';
-import { createProcessEdge, parseBindings, sayFaults } from './src/process-edge.ts';
+import { createProcessEdge, nowMs, parseBindings, sayFaults } from './src/process-edge.ts';
 
 const PORT = 8787;
 
@@ -21,8 +21,7 @@ async function main(): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  const nowMs = (): number => Date.now();
-  const { edge, report, writeMetrics } = createProcessEdge(config, own, nowMs);
+  const { edge, report, writeMetrics } = createProcessEdge(config, own);
   const metricsServer = own.metricsPort === null ? null : await serveMetrics(own.metricsPort, writeMetrics);
   const host = process.env['HOST'] || '127.0.0.1';
   const server = await serveEdge({ edge, config: own, host, port, report, nowMs });

@@ -53,14 +53,16 @@ let edge: Edge | null = null;
 
 function createWorkerEdge(bindings: Bindings): Edge {
   const nowMs = (): number => Date.now();
+  // The platform sets it, and moves it with I/O only; there is no other clock in an isolate.
+  const steadyMs = nowMs;
   const reading = parseConfig({ ...bindings });
   if (!reading.ok) {
     console.error(`edge: not configured: ${reading.faults.join('; ')}`);
     return createBrokenEdge(nowMs);
   }
-  const report = createReporter((line) => console.error(line), nowMs);
+  const report = createReporter((line) => console.error(line), steadyMs);
   const memory = new MemoryLimiter();
-  const ownPlans = new MemoryPlans({ nowMs, report });
+  const ownPlans = new MemoryPlans({ nowMs, steadyMs, report });
   const { config } = reading;
   const sampleRate = config.surface.logSampleRate;
   const log = (line: string): void => console.log(line);
@@ -68,12 +70,13 @@ function createWorkerEdge(bindings: Bindings): Edge {
     config,
     fetch: (url, request) => fetch(url, request),
     nowMs,
+    steadyMs,
     random: Math.random,
     addresses: bindings.RATE_LIMITER ? new DurableLimiter(bindings.RATE_LIMITER, memory, report, waitUntil) : memory,
-    plans: bindings.PLAN_COUNTERS ? new LeasedPlans(bindings.PLAN_COUNTERS, ownPlans, { nowMs, report }) : ownPlans,
+    plans: bindings.PLAN_COUNTERS ? new LeasedPlans(bindings.PLAN_COUNTERS, ownPlans, { steadyMs, report }) : ownPlans,
     report,
     telemetry: listeners(
-      sampleRate === 0 ? null : createRequestLog({ log, sampleRate, nowMs, random: Math.random }),
+      sampleRate === 0 ? null : createRequestLog({ log, sampleRate, steadyMs, random: Math.random }),
       bindings.ANALYTICS ? createAnalytics(bindings.ANALYTICS) : null,
     ),
   });

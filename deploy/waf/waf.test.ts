@@ -9,6 +9,8 @@ import { metBy, rules } from './rules.ts';
 
 const host = 'api.local-plus.example';
 const keyed = { authorization: 'Bearer lp_live_0123456789abcdef' };
+/** The scheme is without case (RFC 9110 §11.1). */
+const lowerKeyed = { authorization: keyed.authorization.replace('Bearer', 'bearer') };
 
 function request(
   method: string,
@@ -48,12 +50,14 @@ const table: readonly (readonly [string, WafRequest, readonly string[]])[] = [
     ['address-per-minute'],
   ],
   ['an earn by a server with a key', request('POST', '/v1/wallets/1/earn', bot, keyed), []],
+  ['a key whose scheme is in lower case', request('POST', '/v1/wallets/1/earn', bot, lowerKeyed), []],
   ['an earn without a key', request('POST', '/v1/wallets/1/earn', bot), ['bots', 'address-per-minute']],
   ['a preflight', request('OPTIONS', '/v1/wallets/1/earn'), []],
   ['a version that is none', request('GET', '/v2/wallets'), ['address-per-minute']],
   ['a probe by a machine', request('GET', '/healthz', bot), []],
   ['security.txt, by a machine', request('GET', '/.well-known/security.txt', bot), []],
   ['the contract', request('GET', '/openapi.json'), []],
+  ['the contract, by a machine', request('GET', '/openapi.json', bot), []],
   ['a path that is none', request('GET', '/wp-login.php'), ['not-the-api']],
   ['the root', request('GET', '/'), ['not-the-api']],
   ['an internal path', request('GET', '/internal/keys/a'), ['not-the-api']],

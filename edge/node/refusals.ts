@@ -1,7 +1,7 @@
 /**
  * What the Node adapter refuses by itself, before there is a request for the edge: as problem documents, like all else.
  *
- * RFC 9112 §3.2 (exactly one Host), RFC 9110 §15.5.9 (408), RFC 6585 §5 (431).
+ * RFC 9112 §3.2 (exactly one Host), RFC 9110 §10.1.1 (Expect), §15.5.9 (408), RFC 6585 §5 (431).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -31,6 +31,13 @@ export function refuseHosts(incoming: IncomingMessage, outgoing: ServerResponse,
   const { status, headers, body } = document('invalid_request', nowMs, 'A request names exactly one Host.');
   outgoing.writeHead(status, { ...headers, connection: 'close' }).end(body);
   return true;
+}
+
+/** An `Expect` that nobody knows how to meet (RFC 9110 §10.1.1); Node itself would answer it without a document. */
+export function refuseExpectation(outgoing: ServerResponse, nowMs: number): void {
+  const detail = 'Nothing may be expected but 100-continue.';
+  const { status, headers, body } = document('invalid_request', nowMs, detail);
+  outgoing.writeHead(status, { ...headers, connection: 'close' }).end(body);
 }
 
 function document(code: ProblemCode, nowMs: number, detail?: string) {

@@ -14,7 +14,7 @@ import type { Duplex } from 'node:stream';
 import type { Edge, Trouble } from '../index.ts';
 import { clientAddressOf, metricsMediaType, metricsPath, type ProcessConfig } from '../src/process-config.ts';
 import { type NodeBounds, nodeLimits } from './limits.ts';
-import { refuseConnection, refuseHosts } from './refusals.ts';
+import { refuseConnection, refuseExpectation, refuseHosts } from './refusals.ts';
 import { edgeRequestOf, send } from './wire.ts';
 
 export interface EdgeServerOptions {
@@ -64,6 +64,10 @@ export async function serveEdge(options: EdgeServerOptions): Promise<EdgeServer>
       if ((cause as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') report('origin_away', cause);
       outgoing.destroy();
     });
+  });
+  server.on('checkExpectation', (incoming, outgoing) => {
+    current.set(incoming.socket, { incoming, outgoing });
+    refuseExpectation(outgoing, nowMs());
   });
   server.on('clientError', (cause, socket) => {
     const busy = current.get(socket);

@@ -112,6 +112,15 @@ describe('a caller by key', () => {
     assert.equal(await told(await stage.ask(balance, { headers: authorized })), '401 unauthenticated');
   });
 
+  it('that was revoked is refused in time, though somebody has set the clock back', async () => {
+    const stage = await createStage();
+    await stage.ask(balance, { headers: authorized });
+    await revoke(stage);
+    stage.setBackMs(3_600_000);
+    stage.passMs(edgeLimits.keyServedMs);
+    assert.equal(await told(await stage.ask(balance, { headers: authorized })), '401 unauthenticated');
+  });
+
   it('is still known while core is away, then answered 503 without using up its address', async () => {
     const stage = await createStage();
     await stage.ask(balance, { headers: authorized });

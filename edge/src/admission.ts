@@ -38,7 +38,7 @@ import { edgeLimits } from './limits.ts';
 import { Members } from './members.ts';
 import type { Origin } from './origin.ts';
 import type { Ports } from './ports.ts';
-import { Tenants } from './tenants.ts';
+import { createTenants, type Tenants } from './tenants.ts';
 
 const addressLimit = limits.ipRequestsPerMinute;
 const misses: ReadonlySet<number> = new Set([404]);
@@ -60,7 +60,7 @@ export class Admission {
     this.#origin = origin;
     const { tokens } = ports.config;
     this.#tokens = tokens === null ? null : new Tokens(ports, origin, tokens);
-    this.#tenants = new Tenants(ports, origin);
+    this.#tenants = createTenants(ports, origin);
     this.#members = new Members(ports, origin);
   }
 
@@ -111,29 +111,29 @@ export class Admission {
   #admitKey(exchange: Exchange, isPublic: boolean): ReturnType<Step> {
     const key = presentedKey(exchange.request.headers.get('authorization'));
     if (key === null) return this.#countAddress(exchange);
-    const digest = this.#digests.of(key, this.#ports.nowMs());
+    const digest = this.#digests.of(key, this.#ports.steadyMs());
     return typeof digest === 'string'
       ? this.#admitDigest(exchange, digest, isPublic)
       : digest.then((computed) => this.#admitDigest(exchange, computed, isPublic));
   }
 
   #admitDigest(exchange: Exchange, digest: string, isPublic: boolean): ReturnType<Step> {
-    const nowMs = this.#ports.nowMs();
-    const known = this.#keys.known(digest, nowMs);
+    const steadyMs = this.#ports.steadyMs();
+    const known = this.#keys.known(digest, steadyMs);
     if (known === null) return this.#lookUp(exchange, digest, isPublic);
-    if (known === 'refused' || isOver(known.grant, nowMs)) return this.#countAddress(exchange);
-    if (!known.isFresh) this.#refresh(exchange, digest, nowMs);
+    if (known === 'refused' || isOver(known.grant, this.#ports.nowMs())) return this.#countAddress(exchange);
+    if (!known.isFresh) this.#refresh(exchange, digest, steadyMs);
     return this.#countKey(exchange, known.grant);
   }
 
   async #lookUp(exchange: Exchange, digest: string, isPublic: boolean): Promise<Answer | undefined> {
     // Nothing is awaited between finding none under way and starting one.
-    const joined = this.#keys.join(digest, this.#ports.nowMs());
+    const joined = this.#keys.join(digest, this.#ports.steadyMs());
     let verdict = joined === null ? null : await joined;
     // Another address ran out of tokens, not this one: ask on this one's account.
     const isAnothers = verdict?.kind === 'limited' && verdict.addressKey !== addressKey(exchange.clientIp);
     if (verdict === null || isAnothers) {
-      const started = this.#keys.start(digest, this.#ports.nowMs(), () => this.#lookUpCounted(exchange, digest));
+      const started = this.#keys.start(digest, this.#ports.steadyMs(), () => this.#lookUpCounted(exchange, digest));
       if (started === null) return refuse(exchange, 'overloaded', { headers: { 'retry-after': '1' } });
       exchange.info.waitUntil(started);
       verdict = await landed(started);
@@ -175,24 +175,26 @@ export class Admission {
       verdict = await tokens.known(exchange, token);
     }
     if (verdict !== null) return this.#settleToken(exchange, verdict, isPublic);
-    const leading = tokens.lead(token, () => this.#verifyCounted(tokens, exchange, token, isPublic));
+    const leading = tokens.lead(token, () => this.#verifyCounted(tokens, exchange, token));
     exchange.info.waitUntil(leading);
-    return leading;
+    const led = await leading;
+    return led.kind === 'limited'
+      ? this.#judge(exchange, countedOnAddress(addressLimit, led.take))
+      : this.#settleToken(exchange, led, isPublic);
   }
 
-  /** Verifies a token on the account of the caller's address. */
+  /** Verifies a token on the account of the caller's address, unless that has none left. */
   async #verifyCounted(
     tokens: Tokens,
     exchange: Exchange,
     token: Presented,
-    isPublic: boolean,
-  ): Promise<Answer | undefined> {
+  ): Promise<TokenVerdict | { readonly kind: 'limited'; readonly take: Take }> {
     const take = await this.#takeOfAddress(exchange);
-    if (!take.allowed) return this.#judge(exchange, countedOnAddress(addressLimit, take));
+    if (!take.allowed) return { kind: 'limited', take };
     const verdict = await tokens.verify(exchange, token);
     if (verdict.kind === 'refused') await this.#keepOnAddress(exchange, take, surcharge('badToken'));
     else exchange.info.waitUntil(Promise.resolve(this.#ports.addresses.giveBack(addressKey(exchange.clientIp), take)));
-    return this.#settleToken(exchange, verdict, isPublic);
+    return verdict;
   }
 
   async #settleToken(exchange: Exchange, verdict: TokenVerdict, isPublic: boolean): Promise<Answer | undefined> {
@@ -233,16 +235,16 @@ export class Admission {
     });
   }
 
-  #refresh(exchange: Exchange, digest: string, nowMs: number): void {
-    if (this.#keys.isUnderWay(digest, nowMs)) return;
-    const started = this.#keys.start(digest, nowMs, () =>
+  #refresh(exchange: Exchange, digest: string, steadyMs: number): void {
+    if (this.#keys.isUnderWay(digest, steadyMs)) return;
+    const started = this.#keys.start(digest, steadyMs, () =>
       lookUpKey(this.#origin, this.#ports.report, exchange, digest),
     );
     if (started !== null) exchange.info.waitUntil(started);
   }
 
   #takeOfAddress(exchange: Exchange, count = 1): Take | Promise<Take> {
-    return this.#ports.addresses.take(addressKey(exchange.clientIp), addressLimit, this.#ports.nowMs(), count);
+    return this.#ports.addresses.take(addressKey(exchange.clientIp), addressLimit, this.#ports.steadyMs(), count);
   }
 
   /** The request stays counted on the address, and what it is charged comes on top, where as much is left. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits, wallets } from '@local-plus/contracts';
-import { earn, exchangeOf } from '../test/stage.ts';
-import { readBody, readBounded } from './body.ts';
+import { earn, exchangeOf, steadyStartMs } from '../test/stage.ts';
+import { LateBody, readBody, readBounded } from './body.ts';
 import type { Answer } from './exchange.ts';
 
 function streamOf(...chunks: Uint8Array[]): ReadableStream & { readonly pulled: () => number } {
@@ -41,6 +41,18 @@ describe('a bounded read', () => {
     assert.equal(await readBounded(endless, 25), null);
     assert.ok(endless.pulled() <= 4);
   });
+
+  it('is given up in time, and the stream is told', async () => {
+    let isCancelled = false;
+    const stalled = new ReadableStream({
+      start: (controller) => controller.enqueue(Uint8Array.of(1)),
+      cancel: () => {
+        isCancelled = true;
+      },
+    });
+    await assert.rejects(readBounded(stalled, 9, 5, 10), LateBody);
+    assert.ok(isCancelled);
+  });
 });
 
 async function told(step: ReturnType<typeof readBody>, init: RequestInit): Promise<[Answer | undefined, string]> {
@@ -49,7 +61,7 @@ async function told(step: ReturnType<typeof readBody>, init: RequestInit): Promi
 }
 
 describe('a body', () => {
-  const post = readBody({ body: wallets.post });
+  const post = readBody({ body: wallets.post }, () => steadyStartMs);
 
   it('goes on as the bytes that came', async () => {
     const bytes = new TextEncoder().encode(' { "amount" : 5 , "reference":"\\u00e9" } ');
@@ -89,7 +101,7 @@ describe('a body', () => {
   });
 
   it('must not be there where the route has none', async () => {
-    const bare = readBody({ body: null });
+    const bare = readBody({ body: null }, () => steadyStartMs);
     assert.equal((await told(bare, {}))[1], 'ok');
     assert.equal((await told(bare, { body: '{}' }))[1], '400 invalid_request');
   });

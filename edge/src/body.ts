@@ -3,17 +3,17 @@
  * route's schema: strict JSON first (RFC 8259, RFC 7493; contracts/json.ts), then the shape.
  *
  * The bytes go on exactly as they came: core reads them again, and the signature covers them.
+ *
+ * A body has so much time that there is enough left to forward it; then the answer is 408, and core was asked nothing.
  */
-import { bodyRules, bulk, limits, type Route, readJson, validate } from '@local-plus/contracts';
-import { refuse, type Step } from './exchange.ts';
+import { type BodyRules, bodyRules, bulk, limits, type Route, readJson, validate } from '@local-plus/contracts';
+import { withDeadline } from './deadline.ts';
+import { type Exchange, refuse, type Step } from './exchange.ts';
+import { edgeLimits } from './limits.ts';
 
-export function readBody(route: Pick<Route, 'body'>): Step {
+export function readBody(route: Pick<Route, 'body'>, steadyMs: () => number): Step {
   return async (exchange) => {
-    const bytes = await readBounded(
-      exchange.request.body,
-      limits.bodyBytesMax,
-      declaredLength(exchange.request.headers),
-    );
+    const bytes = await readInTime(exchange, bodyRules.json, steadyMs());
     if (bytes === null) return refuse(exchange, 'payload_too_large');
     if (route.body === null) {
       return bytes.length === 0
@@ -33,10 +33,10 @@ export function readBody(route: Pick<Route, 'body'>): Step {
  * Reads a body of lines, and cuts it: UTF-8, not too many, none too long. What stands in them is core's to judge, line by
  * line; here they are only counted, for the plan of the key.
  */
-export function readLines(route: Pick<Route, 'format'>): Step {
-  const { bytesMax } = bodyRules[route.format ?? 'json'];
+export function readLines(route: Pick<Route, 'format'>, steadyMs: () => number): Step {
+  const rules = bodyRules[route.format ?? 'json'];
   return async (exchange) => {
-    const bytes = await readBounded(exchange.request.body, bytesMax, declaredLength(exchange.request.headers));
+    const bytes = await readInTime(exchange, rules, steadyMs());
     if (bytes === null) return refuse(exchange, 'payload_too_large');
     const cut = bulk.cutLines(bytes);
     if (!cut.ok) return refuse(exchange, cut.code, cut);
@@ -49,19 +49,47 @@ export function readLines(route: Pick<Route, 'format'>): Step {
 /** A body that ended before its end, or whose chunks are none (RFC 9112 §7.1, §8): the caller's doing, or its absence. */
 export class BrokenBody extends Error {}
 
+/** A body of which there is no end in time. */
+export class LateBody extends Error {}
+
+async function readInTime(
+  { request, startedAtMs }: Exchange,
+  { bytesMax, budgetMs }: BodyRules,
+  steadyMs: number,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const leftMs = budgetMs - edgeLimits.forwardBudgetMsMin - (steadyMs - startedAtMs);
+  return readBounded(request.body, bytesMax, declaredLength(request.headers), Math.max(leftMs, 0));
+}
+
 /**
  * All of the stream, or null as soon as it is longer than `bytesMax`; the rest is then not read. Throws
- * {@link BrokenBody}.
+ * {@link BrokenBody} and {@link LateBody}.
  *
  * @param declared the length by the framing; null: it came in chunks. Who has it all is not asked once more.
+ * @param budgetMs how long it may take; null: whoever makes the stream ends it in time
  */
 export async function readBounded(
   stream: ReadableStream | null,
   bytesMax: number,
   declared: number | null = null,
+  budgetMs: number | null = null,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   if (stream === null) return new Uint8Array();
   const reader = stream.getReader();
+  const reading = readAll(reader, bytesMax, declared);
+  if (budgetMs === null) return reading;
+  return withDeadline(budgetMs, reading, () => {
+    // Not waited for, and of no interest: a stream that gives nothing may not end either.
+    reader.cancel().catch(() => undefined);
+    throw new LateBody(`the body took more than ${budgetMs} ms`);
+  });
+}
+
+async function readAll(
+  reader: ReadableStreamDefaultReader,
+  bytesMax: number,
+  declared: number | null,
+): Promise<Uint8Array<ArrayBuffer> | null> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   for (;;) {

@@ -48,7 +48,7 @@ export type Admission =
 
 export class Circuit {
   readonly #bounds: CircuitBounds;
-  readonly #nowMs: () => number;
+  readonly #steadyMs: () => number;
   readonly #random: () => number;
   #state: CircuitState = 'closed';
   /** Grows with every change of state, and with every probe. */
@@ -62,9 +62,9 @@ export class Circuit {
   #untilMs = 0;
 
   /** @param random 0 (included) to 1 (excluded) */
-  constructor(bounds: CircuitBounds, nowMs: () => number, random: () => number) {
+  constructor(bounds: CircuitBounds, steadyMs: () => number, random: () => number) {
     this.#bounds = bounds;
-    this.#nowMs = nowMs;
+    this.#steadyMs = steadyMs;
     this.#random = random;
   }
 
@@ -74,7 +74,7 @@ export class Circuit {
 
   admit(): Admission {
     if (this.#state === 'closed') return { passes: true, pass: { era: this.#era } };
-    const waitMs = this.#untilMs - this.#nowMs();
+    const waitMs = this.#untilMs - this.#steadyMs();
     if (waitMs > 0) return { passes: false, waitMs };
     this.#enter(circuitTable[this.#state][this.#state === 'open' ? 'retry' : 'lost']);
     return { passes: true, pass: { era: this.#era } };
@@ -91,9 +91,9 @@ export class Circuit {
 
   /** B1. */
   #isOneTooMany(outcome: 'success' | 'failure'): boolean {
-    const nowMs = this.#nowMs();
-    if (nowMs - this.#windowStartedMs >= this.#bounds.windowMs) {
-      this.#windowStartedMs = nowMs;
+    const steadyMs = this.#steadyMs();
+    if (steadyMs - this.#windowStartedMs >= this.#bounds.windowMs) {
+      this.#windowStartedMs = steadyMs;
       this.#calls = 0;
       this.#failures = 0;
       this.#inRow = 0;
@@ -111,9 +111,9 @@ export class Circuit {
     this.#state = state;
     this.#era++;
     this.#windowStartedMs = Number.NEGATIVE_INFINITY;
-    if (state === 'probing') this.#untilMs = this.#nowMs() + probeMs;
+    if (state === 'probing') this.#untilMs = this.#steadyMs() + probeMs;
     if (state !== 'open') return;
     const backOffMs = Math.min(backOffMsMin * 2 ** Math.min(this.#failedProbes, 16), backOffMsMax);
-    this.#untilMs = this.#nowMs() + backOffMs * (0.5 + this.#random() / 2);
+    this.#untilMs = this.#steadyMs() + backOffMs * (0.5 + this.#random() / 2);
   }
 }

@@ -200,6 +200,22 @@ describe('the machine paths', () => {
     assert.equal(await told(answer), '503 unavailable');
   });
 
+  it('/readyz asks once for all who ask at once, and tells all of them what core says', async () => {
+    const stage = await createStage();
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    stage.answer(async () => {
+      await held;
+      return new Response('ok');
+    });
+    const asking = Promise.all([stage.ask('/readyz'), stage.ask('/readyz')]);
+    release();
+    assert.deepEqual(
+      (await asking).map(({ status }) => status),
+      [200, 200],
+    );
+    assert.equal(stage.asked.length, 1);
+  });
+
   it('/openapi.json is the contract, with a validator', async () => {
     const stage = await createStage();
     const answer = await stage.ask('/openapi.json');

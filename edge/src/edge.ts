@@ -10,7 +10,7 @@
  * E3  No text of an exception, and no header of the origin that is not on a list, reaches a client.
  */
 import type { ProblemCode } from '@local-plus/contracts';
-import { BrokenBody } from './body.ts';
+import { BrokenBody, LateBody } from './body.ts';
 import { parseAddress } from './client-address.ts';
 import { type Cors, createCors } from './cors.ts';
 import { type Answer, Exchange, refuse } from './exchange.ts';
@@ -28,7 +28,7 @@ import { requestIdOf, traceparentOf } from './trace.ts';
 
 /** The whole edge over its ports. What it returns never rejects. */
 export function createEdge(ports: Ports): Edge {
-  const { nowMs, report, telemetry } = ports;
+  const { nowMs, steadyMs, report, telemetry } = ports;
   const origin = new Origin(ports);
   const pipelines = createPipelines(ports, origin);
   const { corsOrigins, merchantOrigins } = ports.config.surface;
@@ -43,14 +43,15 @@ export function createEdge(ports: Ports): Edge {
       return readTarget(exchange) ?? (await cors.preflight(exchange)) ?? (await route(exchange));
     } catch (cause) {
       if (cause instanceof BrokenBody) return refuse(exchange, 'invalid_request', { detail: 'The body broke off.' });
+      if (cause instanceof LateBody) return refuse(exchange, 'request_timeout');
       report('bug', cause);
       return refuse(exchange, 'internal');
     }
   };
   return async (request, info) => {
-    const exchange = open(request, info, nowMs());
+    const exchange = open(request, info, nowMs(), steadyMs());
     const answered = await answer(exchange);
-    const answeredAtMs = nowMs();
+    const answeredAtMs = steadyMs();
     if (telemetry) telemetry(recordOf(exchange, answered, answeredAtMs));
     return close(exchange, answered, cors, serverTiming(exchange, answered, answeredAtMs));
   };
@@ -60,7 +61,7 @@ export function createEdge(ports: Ports): Edge {
 export function createBrokenEdge(nowMs: () => number): Edge {
   const code: ProblemCode = 'internal';
   return async (request, info) => {
-    const exchange = open(request, info, nowMs());
+    const exchange = open(request, info, nowMs(), 0);
     return close(exchange, refuse(exchange, code), null, null);
   };
 }
@@ -68,11 +69,11 @@ export function createBrokenEdge(nowMs: () => number): Edge {
 /** As the platform's own: it copies them into an answer at once, and reads a plain object member by member. */
 const onAll = new Headers(securityHeaders);
 
-function open(request: EdgeRequest, info: RequestInfo, startedAtMs: number): Exchange {
+function open(request: EdgeRequest, info: RequestInfo, nowMs: number, startedAtMs: number): Exchange {
   const { headers } = request;
   return new Exchange(request, info, {
     startedAtMs,
-    requestId: requestIdOf(headers, startedAtMs),
+    requestId: requestIdOf(headers, nowMs),
     traceparent: traceparentOf(headers),
     clientIp: (info.clientAddress === null ? null : parseAddress(info.clientAddress)) ?? '-',
   });

@@ -54,6 +54,7 @@ export interface Tenant {
 export class Exchange {
   readonly request: EdgeRequest;
   readonly info: RequestInfo;
+  /** By the steady clock (ports.ts). */
   readonly startedAtMs: number;
   readonly requestId: RequestId;
   readonly traceparent: string;

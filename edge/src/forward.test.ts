@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { limits, parseContext } from '@local-plus/contracts';
 import type { PlanLimiter } from '../index.ts';
 import {
@@ -281,17 +282,48 @@ describe('what comes back', () => {
     assert.deepEqual(stage.troubles, ['origin_late']);
   });
 
-  it('is 504 without asking when nothing of the budget is left', async () => {
+  it('is said not to be executed, without asking, when too little of the budget is left; nobody else feels it', async () => {
+    let tookMs = 0;
     const slow: PlanLimiter = {
       take() {
-        stage.passMs(limits.requestBudgetMs);
+        stage.passMs(tookMs);
         const left = { burst: null, minute: null, month: null };
         return { allowed: true, retryMs: 0, left, ageMs: 0, leased: 0, atMs: 0 };
       },
       giveBack: () => undefined,
     };
     const stage = await createStage({ plans: slow });
-    assert.equal(await told(await stage.ask(earnPath, earn())), '504 gateway_timeout');
-    assert.deepEqual(stage.asked, []);
+    stage.answer(async ({ signal }) => {
+      await Promise.race([pause(50), new Promise((_, reject) => signal.addEventListener('abort', reject))]);
+      return jsonResponse(201, {});
+    });
+    tookMs = limits.requestBudgetMs - 5;
+    for (let count = 0; count < edgeLimits.circuit.inRowMin; count++) {
+      const answer = await stage.ask(earnPath, earn());
+      assert.equal(answer.headers.get('retry-after'), '1');
+      assert.equal(await told(answer), '503 deadline_exceeded');
+      assert.equal(
+        await told(await stage.ask(`/v1/catalog?limit=${count + 1}`, { headers: authorized })),
+        '503 deadline_exceeded',
+      );
+    }
+    assert.deepEqual([stage.asked, stage.troubles], [[], []]);
+    tookMs = limits.requestBudgetMs - edgeLimits.forwardBudgetMsMin;
+    assert.equal(await told(await stage.ask(earnPath, earn())), '201');
+  });
+
+  it('comes again after the back-off, though somebody has set the clock back', async () => {
+    const stage = await createStage();
+    await stage.ask(balance, { headers: authorized });
+    stage.answer(() => Promise.reject(new TypeError('connection refused')));
+    const { failuresMin, backOffMsMin } = edgeLimits.circuit;
+    for (let count = 0; count < failuresMin; count++) await stage.ask(earnPath, earn());
+    stage.setBackMs(3_600_000);
+    stage.answer(() => jsonResponse(201, {}));
+    const asked = stage.asked.length;
+    assert.equal(await told(await stage.ask(earnPath, earn())), '503 unavailable');
+    assert.equal(stage.asked.length, asked, 'the circuit is open');
+    stage.passMs(backOffMsMin);
+    assert.equal(await told(await stage.ask(earnPath, earn())), '201');
   });
 });

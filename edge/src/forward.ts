@@ -11,12 +11,13 @@ import type { Origin, OriginCall } from './origin.ts';
 /** `cache-control` is not among them: the edge decides what may be kept, and for these answers it is nothing. */
 const passed = ['content-type', 'idempotent-replayed', 'retry-after', 'location', 'etag', 'allow'] as const;
 
-export function forward(route: Pick<Route, 'format'>, origin: Origin, nowMs: () => number): Step {
+export function forward(route: Pick<Route, 'format'>, origin: Origin, steadyMs: () => number): Step {
   const rules = bodyRules[route.format ?? 'json'];
   return async (exchange) => {
-    const sentAtMs = nowMs();
+    const sentAtMs = steadyMs();
     const budgetMs = rules.budgetMs - (sentAtMs - exchange.startedAtMs);
-    if (budgetMs <= 0) return refuseForOrigin(exchange, 'gateway_timeout');
+    // Core would have no time for it, and a time-out that the caller made would count as the origin's absence (circuit.ts).
+    if (budgetMs < edgeLimits.forwardBudgetMsMin) return refuseForOrigin(exchange, 'deadline_exceeded');
     const outcome = await origin.send({
       method: exchange.request.method,
       target: exchange.target,
@@ -32,7 +33,7 @@ export function forward(route: Pick<Route, 'format'>, origin: Origin, nowMs: () 
       traceparent: exchange.traceparent,
       body: exchange.body,
     });
-    exchange.originMs += nowMs() - sentAtMs;
+    exchange.originMs += steadyMs() - sentAtMs;
     return outcome.ok ? answerOf(outcome.response) : refuseForOrigin(exchange, outcome.code, outcome.retryAfterS);
   };
 }
@@ -60,7 +61,7 @@ export function refuseForOrigin(
   if (code === 'unavailable') {
     return refuse(exchange, code, { detail: 'The origin cannot be reached right now.', headers });
   }
-  return refuse(exchange, code, code === 'overloaded' ? { headers } : {});
+  return refuse(exchange, code, code === 'overloaded' || code === 'deadline_exceeded' ? { headers } : {});
 }
 
 function answerOf(response: Response): Answer {

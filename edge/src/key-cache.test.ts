@@ -63,6 +63,12 @@ describe('look-ups under way', () => {
     assert.equal(cache.join('d', 100_000 + flightMs), null);
   });
 
+  it('are given up after what the cache is told is their longest', () => {
+    const cache = new KeyCache(100);
+    cache.start('d', 0, () => new Promise(() => undefined));
+    assert.deepEqual([cache.isUnderWay('d', 99), cache.isUnderWay('d', 100)], [true, false]);
+  });
+
   it('that fail leave nothing behind', async () => {
     const cache = new KeyCache();
     const { promise, reject } = Promise.withResolvers<Verdict>();

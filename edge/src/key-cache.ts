@@ -1,6 +1,6 @@
 /**
- * What the isolate knows by asking core: of API keys by their SHA-256, of merchants by their id, of browsers' origins.
- * Grants, refusals, and look-ups on their way; "key" is what it is known by.
+ * What the isolate knows by asking core: of API keys by their SHA-256, of merchants by their id, of members, of browsers'
+ * origins. Grants, refusals, and look-ups on their way; "key" is what it is known by.
  *
  * K1  A grant is used at most `keyServedMs` after core was asked; from `keyFreshMs` on a look-up runs behind. So a
  *     revoked key that is in use is refused within about `keyFreshMs`, an idle one within `keyServedMs`.
@@ -25,43 +25,50 @@ export type Verdict<Granted> =
 
 export type Known<Granted> = { readonly grant: Granted; readonly isFresh: boolean } | 'refused' | null;
 
-/** The longest a look-up takes: an address token first, then the origin. */
-export const flightMs = edgeLimits.counterBudgetMs + edgeLimits.lookUpBudgetMs;
+/** The longest that a look-up takes that is on an address: its token, the origin, and the charge for what is refused. */
+export const flightMs = 2 * edgeLimits.counterBudgetMs + edgeLimits.lookUpBudgetMs;
 
 export class KeyCache<Granted extends object> {
   readonly #granted = new LRUCache<string, { grant: Granted; sinceMs: number }>({ max: edgeLimits.keysMax });
   readonly #refused = new LRUCache<string, { sinceMs: number }>({ max: edgeLimits.keysRefusedMax });
-  readonly #flights = new Flights<Verdict<Granted>>({
-    flightMs,
-    flightsMax: edgeLimits.lookUpsMax,
-    followersMax: edgeLimits.lookUpFollowersMax,
-  });
+  readonly #flightMs: number;
+  readonly #flights: Flights<Verdict<Granted>>;
 
-  /** What may be used without asking. */
-  known(digest: string, nowMs: number): Known<Granted> {
-    const granted = this.#granted.get(digest);
-    if (granted && nowMs - granted.sinceMs < edgeLimits.keyServedMs) {
-      return { grant: granted.grant, isFresh: nowMs - granted.sinceMs < edgeLimits.keyFreshMs };
-    }
-    const refused = this.#refused.get(digest);
-    return refused && nowMs - refused.sinceMs < edgeLimits.keyRefusedMs ? 'refused' : null;
+  /** @param longestMs the longest that a look-up takes */
+  constructor(longestMs: number = flightMs) {
+    this.#flightMs = longestMs;
+    this.#flights = new Flights({
+      flightMs: longestMs,
+      flightsMax: edgeLimits.lookUpsMax,
+      followersMax: edgeLimits.lookUpFollowersMax,
+    });
   }
 
-  isUnderWay(digest: string, nowMs: number): boolean {
-    return this.#flights.isUnderWay(digest, nowMs);
+  /** What may be used without asking. */
+  known(digest: string, steadyMs: number): Known<Granted> {
+    const granted = this.#granted.get(digest);
+    if (granted && steadyMs - granted.sinceMs < edgeLimits.keyServedMs) {
+      return { grant: granted.grant, isFresh: steadyMs - granted.sinceMs < edgeLimits.keyFreshMs };
+    }
+    const refused = this.#refused.get(digest);
+    return refused && steadyMs - refused.sinceMs < edgeLimits.keyRefusedMs ? 'refused' : null;
+  }
+
+  isUnderWay(digest: string, steadyMs: number): boolean {
+    return this.#flights.isUnderWay(digest, steadyMs);
   }
 
   /** Waits for the look-up of this key that is under way; `away` when it is lost, or too many wait. Null: there is none. */
-  join(digest: string, nowMs: number): Promise<Verdict<Granted>> | null {
-    if (!this.isUnderWay(digest, nowMs)) return null;
-    const boarding = this.#flights.board(digest, nowMs);
-    return boarding.role === 'follower' ? landed(boarding.wait(flightMs)) : Promise.resolve({ kind: 'away' });
+  join(digest: string, steadyMs: number): Promise<Verdict<Granted>> | null {
+    if (!this.isUnderWay(digest, steadyMs)) return null;
+    const boarding = this.#flights.board(digest, steadyMs);
+    return boarding.role === 'follower' ? landed(boarding.wait(this.#flightMs)) : Promise.resolve({ kind: 'away' });
   }
 
   /** Starts a look-up and keeps what it finds. Null: too many are under way. */
-  start(digest: string, nowMs: number, lookUp: () => Promise<Verdict<Granted>>): Promise<Verdict<Granted>> | null {
-    const boarding = this.#flights.lead(digest, nowMs);
-    return boarding.role === 'leader' ? this.#look(digest, nowMs, lookUp, boarding.land) : null;
+  start(digest: string, steadyMs: number, lookUp: () => Promise<Verdict<Granted>>): Promise<Verdict<Granted>> | null {
+    const boarding = this.#flights.lead(digest, steadyMs);
+    return boarding.role === 'leader' ? this.#look(digest, steadyMs, lookUp, boarding.land) : null;
   }
 
   /** Ages count from before core was asked, so that K1 holds however slow the answer was. */

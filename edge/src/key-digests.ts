@@ -16,12 +16,12 @@ export class KeyDigests {
   #tagKey: SipKey | null = null;
 
   /** Lower-case hex of the SHA-256 of `key`, which is ASCII; at once when it is remembered. */
-  of(key: string, nowMs: number): string | Promise<string> {
+  of(key: string, steadyMs: number): string | Promise<string> {
     this.#tagKey ??= drawKey();
     const tag = sipHash128(this.#tagKey, key);
     const known = this.#digests.get(tag);
-    if (known !== undefined && nowMs - known.sinceMs < edgeLimits.keyDigestMs) return known.digest;
-    return this.#compute(key, tag, nowMs);
+    if (known !== undefined && steadyMs - known.sinceMs < edgeLimits.keyDigestMs) return known.digest;
+    return this.#compute(key, tag, steadyMs);
   }
 
   async #compute(key: string, tag: string, sinceMs: number): Promise<string> {

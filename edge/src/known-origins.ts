@@ -31,24 +31,24 @@ export class KnownOrigins {
 
   /** Without asking anybody. */
   isKnown(name: string): boolean {
-    const known = this.#known.known(name, this.#ports.nowMs());
+    const known = this.#known.known(name, this.#ports.steadyMs());
     return known !== null && known !== 'refused';
   }
 
   async find(exchange: Exchange, name: string): Promise<Verdict<object>> {
-    const nowMs = this.#ports.nowMs();
-    const known = this.#known.known(name, nowMs);
+    const steadyMs = this.#ports.steadyMs();
+    const known = this.#known.known(name, steadyMs);
     if (known === 'refused') return { kind: 'refused' };
-    if (known !== null && (known.isFresh || this.#known.isUnderWay(name, nowMs)))
+    if (known !== null && (known.isFresh || this.#known.isUnderWay(name, steadyMs)))
       return { kind: 'granted', grant: allowed };
-    const joined = known === null ? this.#known.join(name, nowMs) : null;
+    const joined = known === null ? this.#known.join(name, steadyMs) : null;
     if (joined !== null) {
       const verdict = await joined;
       // Another address ran out of tokens, not this one: ask on this one's account.
       const isAnothers = verdict.kind === 'limited' && verdict.addressKey !== addressKey(exchange.clientIp);
       if (!isAnothers) return verdict;
     }
-    const started = this.#known.start(name, this.#ports.nowMs(), () => this.#lookUpCounted(exchange, name));
+    const started = this.#known.start(name, this.#ports.steadyMs(), () => this.#lookUpCounted(exchange, name));
     if (started === null) return known === null ? { kind: 'away' } : { kind: 'granted', grant: allowed };
     exchange.info.waitUntil(started);
     return known === null
@@ -57,14 +57,14 @@ export class KnownOrigins {
   }
 
   async #lookUpCounted(exchange: Exchange, name: string): Promise<Verdict<typeof allowed>> {
-    const { addresses, report, nowMs } = this.#ports;
+    const { addresses, report, steadyMs } = this.#ports;
     const key = addressKey(exchange.clientIp);
     const limit = limits.ipRequestsPerMinute;
-    const take = await addresses.take(key, limit, nowMs());
+    const take = await addresses.take(key, limit, steadyMs());
     if (!take.allowed) return { kind: 'limited', addressKey: key, take };
     const target = `${internalPaths.origins}?${new URLSearchParams({ origin: name })}`;
     const verdict = await askCore(this.#core, report, exchange, target, () => allowed);
-    if (verdict.kind === 'refused') await addresses.take(key, limit, nowMs(), surcharge('unknownKey'));
+    if (verdict.kind === 'refused') await addresses.take(key, limit, steadyMs(), surcharge('unknownKey'));
     else exchange.info.waitUntil(Promise.resolve(addresses.giveBack(key, take)));
     return verdict;
   }

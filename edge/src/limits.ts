@@ -58,8 +58,8 @@ export const edgeLimits = {
   /** Who waits for one look-up. */
   lookUpFollowersMax: 10_000,
   lookUpBudgetMs: 3_000,
-  /** Of a customer's merchant, which is asked for last. */
-  tenantBudgetMs: 1_000,
+  /** Of a token's member, and of its merchant, which are asked for last. */
+  factBudgetMs: 1_000,
 
   /** A JWT, and how far ahead of our clock the times in it may begin. */
   tokenBytesMax: 8 * 1024,
@@ -74,7 +74,9 @@ export const edgeLimits = {
   jwksUnknownMs: 30_000,
   /** … and because of its keys' age. */
   jwksRetryMs: 1_000,
-  jwksBudgetMs: 2_000,
+  jwksBudgetMs: 1_500,
+  /** When a question to it is given up, and how long anybody waits for one. */
+  jwksAskingMs: 2_000,
   jwksBytesMax: 64 * 1024,
   jwksKeysMax: 32,
   /** The list of revocations: younger than this it is used as it is, … */
@@ -84,9 +86,11 @@ export const edgeLimits = {
   /** … and past this, core being away, not at all: no token is accepted. */
   revocationsServedMs: 60_000,
   revocationsRetryMs: 1_000,
+  /** How long a request waits for a reading that it needs; the reading goes on. */
+  revocationsBudgetMs: 2_000,
   /** When a reading of the list is given up. */
   revocationsReadMs: 9_000,
-  revocationsMax: 100_000,
+  revocationsMax: wire.revocationsMax,
   /** Pages of one reading: all that can be held, and one more. */
   revocationPagesMax: 21,
 
@@ -117,6 +121,8 @@ export const edgeLimits = {
     backOffMsMax: 5_000,
     probeMs: wire.requestBudgetMs,
   },
+  /** With less of its budget left, a request is not sent to the origin: it was not executed. */
+  forwardBudgetMsMin: 1_000,
   /** A read is not sent again with less time than this. */
   retryBudgetMsMin: 100,
 
@@ -139,6 +145,7 @@ export const edgeLimits = {
   reportEveryMs: 10_000,
 } as const;
 
+if (edgeLimits.forwardBudgetMsMin >= wire.requestBudgetMs) throw new Error('limits: there must be time to forward');
 const { bucketMs, bucketCount, windowMs, counterIdleMs } = edgeLimits;
 if (bucketMs * (bucketCount - 1) < windowMs) throw new Error('limits: the buckets must cover the window');
 if (edgeLimits.burstBucketMs * (edgeLimits.burstBucketCount - 1) < edgeLimits.burstWindowMs) {
@@ -147,9 +154,6 @@ if (edgeLimits.burstBucketMs * (edgeLimits.burstBucketCount - 1) < edgeLimits.bu
 if (edgeLimits.burstWindowMs >= windowMs) throw new Error('limits: a burst is shorter than a minute');
 if (counterIdleMs < bucketMs * bucketCount) throw new Error('limits: a counter must outlive what it counts');
 if (edgeLimits.keyFreshMs >= edgeLimits.keyServedMs) throw new Error('limits: a key is fresh before it is stale');
-if (edgeLimits.lookUpBudgetMs + edgeLimits.counterBudgetMs >= wire.requestBudgetMs) {
-  throw new Error('limits: a key must be known while there is still time to use it');
-}
 if (edgeLimits.cacheBodyBytesMax > edgeLimits.cacheBytesMax) throw new Error('limits: one answer must fit the cache');
 if (edgeLimits.cacheRevalidateMs > edgeLimits.cacheErrorMs) {
   throw new Error('limits: what is served while it is fetched is served in place of an error, too');
@@ -158,9 +162,13 @@ if (edgeLimits.generationEveryMs >= edgeLimits.generationTrustMs) {
   throw new Error('limits: what is used all the time is confirmed in time');
 }
 if (edgeLimits.jwksFreshMs >= edgeLimits.jwksServedMs) throw new Error('limits: keys are fresh before they are stale');
-const { jwksBudgetMs, counterBudgetMs, lookUpBudgetMs, tenantBudgetMs } = edgeLimits;
-if (2 * jwksBudgetMs + counterBudgetMs + lookUpBudgetMs + tenantBudgetMs >= wire.requestBudgetMs) {
-  throw new Error('limits: a token must be known while there is still time to use it');
+if (edgeLimits.jwksBudgetMs >= edgeLimits.jwksAskingMs) throw new Error('limits: an issuer may answer in its time');
+const { counterBudgetMs, lookUpBudgetMs, factBudgetMs, jwksAskingMs, revocationsBudgetMs } = edgeLimits;
+/** The longest that a caller's first request takes until it is sent on: its address, who it is, its two plans. */
+const keyMs = counterBudgetMs + lookUpBudgetMs + 2 * counterBudgetMs;
+const tokenMs = counterBudgetMs + jwksAskingMs + revocationsBudgetMs + 2 * factBudgetMs + 2 * counterBudgetMs;
+if (Math.max(keyMs, tokenMs) + edgeLimits.forwardBudgetMsMin > wire.requestBudgetMs) {
+  throw new Error('limits: a caller must be known while there is still time to forward the request');
 }
 if (edgeLimits.revocationPagesMax * wire.revocationRowsMax <= edgeLimits.revocationsMax) {
   throw new Error('limits: one reading must come to the end of the list');

@@ -1,10 +1,12 @@
 /**
  * What machines ask, outside `/v1`: is the edge alive, can the origin work, what is the contract.
  *
- * `/healthz` asks nobody. `/readyz` asks core, at most once a second per isolate however often it is asked, and is
- * not counted, so that a probe is never refused by a limit. `/openapi.json` is the contracts' document, bundled.
+ * `/healthz` asks nobody. `/readyz` asks core, at most once a second per isolate however often it is asked (who asks
+ * meanwhile waits for that answer), and is not counted, so that a probe is never refused by a limit. `/openapi.json` is
+ * the contracts' document, bundled.
  */
 import openapi from '@local-plus/contracts/openapi.json' with { type: 'json' };
+import { Question } from './cache/question.ts';
 import { matchesEtag, strongEtag } from './cache/validators.ts';
 import { bytesOf } from './encoding.ts';
 import { type Answer, type Exchange, refuse, type Step } from './exchange.ts';
@@ -16,14 +18,15 @@ const OPENAPI_MAX_AGE_S = 300;
 
 export const answerAlive: Step = () => json('{"status":"ok"}');
 
-export function answerReady(origin: Origin, nowMs: () => number): Step {
-  let memo = { isReady: false, untilMs: 0 };
+export function answerReady(origin: Origin, steadyMs: () => number): Step {
+  let isReady = false;
+  const question = new Question<'ready'>({ steadyMs, givenUpMs: edgeLimits.readyBudgetMs });
   return async (exchange) => {
-    if (nowMs() >= memo.untilMs) {
-      memo = { ...memo, untilMs: nowMs() + edgeLimits.readyMemoMs };
-      memo = { ...memo, isReady: await askOrigin(origin, exchange) };
-    }
-    if (memo.isReady) return json('{"status":"ready"}');
+    const asked = question.ask('ready', edgeLimits.readyMemoMs, exchange.info.waitUntil, async () => {
+      isReady = await askOrigin(origin, exchange);
+    });
+    await question.answered(asked, edgeLimits.readyBudgetMs);
+    if (isReady) return json('{"status":"ready"}');
     return refuse(exchange, 'unavailable', {
       detail: 'The origin is not ready.',
       headers: { 'retry-after': String(edgeLimits.awayRetryAfterS) },

@@ -45,15 +45,15 @@ export class Origin {
   constructor(ports: Ports) {
     this.#ports = ports;
     this.#signer = new Signer(ports.config.signingKeys[0]);
-    this.#circuit = new Circuit(edgeLimits.circuit, ports.nowMs, ports.random);
+    this.#circuit = new Circuit(edgeLimits.circuit, ports.steadyMs, ports.random);
   }
 
   async send(call: OriginCall): Promise<OriginOutcome> {
-    const startedAtMs = this.#ports.nowMs();
+    const startedAtMs = this.#ports.steadyMs();
     const first = await this.#attempt(call);
     const isSafe = call.method === 'GET' || call.method === 'HEAD';
     if (!first.isBroken || !isSafe) return first.outcome;
-    const budgetMs = call.budgetMs - (this.#ports.nowMs() - startedAtMs);
+    const budgetMs = call.budgetMs - (this.#ports.steadyMs() - startedAtMs);
     if (budgetMs < edgeLimits.retryBudgetMsMin) return first.outcome;
     return (await this.#attempt({ ...call, budgetMs })).outcome;
   }

@@ -34,7 +34,7 @@ export function createPipelines(ports: Ports, origin: Origin): Pipelines {
   const accessSteps = access === null ? [] : [requireAccess(new JwtVerifier(access, ports))];
   const get = framing({ method: 'GET', body: null });
   const lastStep = (route: Route): Step => {
-    const step = route.cacheS === null ? forward(route, origin, ports.nowMs) : fromCache(cache, route, route.cacheS);
+    const step = route.cacheS === null ? forward(route, origin, ports.steadyMs) : fromCache(cache, route, route.cacheS);
     return route.problems.includes('not_found') ? admission.chargeMisses(route, step) : step;
   };
   return {
@@ -48,12 +48,12 @@ export function createPipelines(ports: Ports, origin: Origin): Pipelines {
       requireIds,
       ...(route.method === 'POST' && route.idempotent ? [requireIdempotencyKey] : []),
       ...(route.cacheS === null ? [requireQuery(route)] : []),
-      ...bodySteps(route, admission),
+      ...bodySteps(route, admission, ports.steadyMs),
       lastStep(route),
     ],
     machine: {
       '/healthz': [get, answerAlive],
-      '/readyz': [get, answerReady(origin, ports.nowMs)],
+      '/readyz': [get, answerReady(origin, ports.steadyMs)],
       '/openapi.json': [get, admission.admit({ scope: null }), answerOpenapi()],
       ...(securityTxt === null
         ? {}
@@ -67,9 +67,9 @@ function ofOperator(step: Step): Step {
   return (exchange) => (exchange.grant?.scopes.includes('admin') ? step(exchange) : undefined);
 }
 
-function bodySteps(route: Route, admission: Admission): readonly Step[] {
+function bodySteps(route: Route, admission: Admission, steadyMs: () => number): readonly Step[] {
   if (route.method !== 'POST') return [];
-  return route.format === 'ndjson' ? [readLines(route), admission.countRest()] : [readBody(route)];
+  return route.format === 'ndjson' ? [readLines(route, steadyMs), admission.countRest()] : [readBody(route, steadyMs)];
 }
 
 /** The cache knows a query by what it means: defaults filled in, in the order of the names. */

@@ -39,7 +39,13 @@ export type Trouble =
 export interface Ports {
   readonly config: Config;
   readonly fetch: (url: string, request: OriginRequest) => Promise<Response>;
+  /** Unix time: for what is compared with times of others (signatures, expiries), for months, and for ids. */
   readonly nowMs: () => number;
+  /**
+   * Whole milliseconds since a moment long ago, on a clock that nobody sets: for ages, waits and windows, whatever becomes
+   * of {@link nowMs}. Comparable with nothing outside the process.
+   */
+  readonly steadyMs: () => number;
   /** 0 (included) to 1 (excluded); for jitter, not for secrets. */
   readonly random: () => number;
   /** Counts client addresses; shared between isolates where the platform can. */

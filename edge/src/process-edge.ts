@@ -26,6 +26,10 @@ export interface ProcessBindings {
   readonly config: Config | null;
 }
 
+/** Clocks of a process. The steady one begins at the process's first moment by the wall, and is set by nobody. */
+export const nowMs = (): number => Date.now();
+const steadyMs = (): number => Math.floor(performance.timeOrigin + performance.now());
+
 /** Reads all bindings; adds every fault to `faults`. */
 export function parseBindings(bindings: Readonly<Record<string, unknown>>, faults: string[]): ProcessBindings {
   const own = parseProcessConfig(bindings, faults);
@@ -38,9 +42,9 @@ export function sayFaults(faults: readonly string[]): void {
   console.error(`edge: not configured: ${faults.join('; ')}`);
 }
 
-export function createProcessEdge(config: Config, own: ProcessConfig, nowMs: () => number): ProcessEdge {
+export function createProcessEdge(config: Config, own: ProcessConfig): ProcessEdge {
   const metrics = new Metrics();
-  const reportLine = createReporter((line) => console.error(line), nowMs);
+  const reportLine = createReporter((line) => console.error(line), steadyMs);
   const report: Ports['report'] = (trouble, cause) => {
     metrics.countTrouble(trouble);
     reportLine(trouble, cause);
@@ -51,12 +55,13 @@ export function createProcessEdge(config: Config, own: ProcessConfig, nowMs: () 
     config,
     fetch: (url, request) => fetch(url, request),
     nowMs,
+    steadyMs,
     random: Math.random,
     addresses: new MemoryLimiter(),
-    plans: new MemoryPlans({ nowMs, report }),
+    plans: new MemoryPlans({ nowMs, steadyMs, report }),
     report,
     telemetry: listeners(
-      sampleRate === 0 ? null : createRequestLog({ log, sampleRate, nowMs, random: Math.random }),
+      sampleRate === 0 ? null : createRequestLog({ log, sampleRate, steadyMs, random: Math.random }),
       own.metricsPort === null ? null : metrics.count,
     ),
   });

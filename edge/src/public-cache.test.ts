@@ -25,6 +25,15 @@ describe('the public cache', () => {
     assert.equal(stage.asked.length, 2);
   });
 
+  it('knows how old a page is, though somebody has set the clock back', async () => {
+    const stage = await catalogStage();
+    assert.equal(await stage.status(), 'local-plus-edge; fwd=miss; stored');
+    stage.setBackMs(3_600_000);
+    stage.passMs(10_000 + edgeLimits.cacheRevalidateMs);
+    assert.equal(await stage.status(), 'local-plus-edge; fwd=stale; stored');
+    assert.equal(stage.asked.length, 2);
+  });
+
   it('serves what is past its time while one request fetches behind, and for so long only (C3)', async () => {
     const stage = await catalogStage();
     await stage.ask('/v1/catalog');

@@ -94,14 +94,14 @@ export class PublicCache {
 
   async #judge(exchange: Exchange, page: Page, { generation }: CacheRules, bounds: PageBounds): Promise<Judgement> {
     const said = (): Said | null => (generation === undefined ? null : this.#generations.said(generation));
-    const judgement = judge(page, said(), bounds, this.#ports.nowMs());
+    const judgement = judge(page, said(), bounds, this.#ports.steadyMs());
     if (generation === undefined || page.generation === null) return judgement;
     if (judgement.use !== 'unconfirmed') {
       this.#generations.watch(exchange);
       return judgement;
     }
     await this.#generations.confirm(exchange);
-    return judge(page, said(), bounds, this.#ports.nowMs());
+    return judge(page, said(), bounds, this.#ports.steadyMs());
   }
 
   async #answerFetched(
@@ -114,7 +114,7 @@ export class PublicCache {
     switch (fill.kind) {
       case 'page': {
         const { page, isStored } = fill;
-        const judgement = judge(page, null, bounds, this.#ports.nowMs());
+        const judgement = judge(page, null, bounds, this.#ports.steadyMs());
         const how = isCollapsed ? '; collapsed' : isStored ? '; stored' : '';
         return pageAnswer(exchange, page, bounds, judgement, `fwd=${kept === null ? 'miss' : 'stale'}${how}`);
       }
@@ -129,12 +129,13 @@ export class PublicCache {
 
   /** Fetches it, or waits for the one who does. */
   async #fetch(exchange: Exchange, target: string): Promise<Found> {
-    const startedAtMs = this.#ports.nowMs();
+    const startedAtMs = this.#ports.steadyMs();
     const boarding = this.#flights.board(target, startedAtMs);
     const budgetMs = limits.requestBudgetMs - (startedAtMs - exchange.startedAtMs);
-    if (budgetMs <= 0 || boarding.role === 'turned away') {
+    const isLate = budgetMs < edgeLimits.forwardBudgetMsMin;
+    if (isLate || boarding.role === 'turned away') {
       if (boarding.role === 'leader') boarding.land(null);
-      return { fill: { kind: 'away', code: budgetMs <= 0 ? 'gateway_timeout' : 'overloaded' }, isCollapsed: false };
+      return { fill: { kind: 'away', code: isLate ? 'deadline_exceeded' : 'overloaded' }, isCollapsed: false };
     }
     if (boarding.role === 'follower') {
       const fill = await boarding.wait(budgetMs);
@@ -143,16 +144,16 @@ export class PublicCache {
     const filling = this.#fill(exchange, target, startedAtMs, budgetMs, boarding.land);
     exchange.info.waitUntil(filling);
     const fill = await filling;
-    exchange.originMs += this.#ports.nowMs() - startedAtMs;
+    exchange.originMs += this.#ports.steadyMs() - startedAtMs;
     return { fill, isCollapsed: false };
   }
 
   /** Fetches it behind the answer, unless somebody does. */
   #refresh(exchange: Exchange, target: string): void {
-    const nowMs = this.#ports.nowMs();
-    const boarding = this.#flights.board(target, nowMs);
+    const steadyMs = this.#ports.steadyMs();
+    const boarding = this.#flights.board(target, steadyMs);
     if (boarding.role !== 'leader') return;
-    exchange.info.waitUntil(this.#fill(exchange, target, nowMs, limits.requestBudgetMs, boarding.land));
+    exchange.info.waitUntil(this.#fill(exchange, target, steadyMs, limits.requestBudgetMs, boarding.land));
   }
 
   async #fill(

@@ -11,15 +11,22 @@ describe('the reporter', () => {
       (line) => lines.push(line),
       () => nowMs,
     );
-    for (let count = 0; count < 100; count++) report('origin_away', new TypeError('refused'));
+    const refused = new TypeError('error sending request for url (https://core.test/v1/people/ada)', {
+      cause: Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }),
+    });
+    for (let count = 0; count < 100; count++) report('origin_away', refused);
+    report('issuer_away', new TypeError('https://issuer.test/keys'));
+    report('origin_late', new DOMException('https://core.test/', 'TimeoutError'));
     report('bug', new Error('x'));
-    assert.equal(lines.length, 2);
+    assert.equal(lines.length, 4);
     nowMs = edgeLimits.reportEveryMs;
     report('origin_away', 'not an error');
     assert.deepEqual(
       lines.map((line) => JSON.parse(line) as unknown),
       [
-        { level: 'error', part: 'edge', trouble: 'origin_away', count: 1, cause: 'TypeError: refused' },
+        { level: 'error', part: 'edge', trouble: 'origin_away', count: 1, cause: 'TypeError: ECONNREFUSED' },
+        { level: 'error', part: 'edge', trouble: 'issuer_away', count: 1, cause: 'TypeError' },
+        { level: 'error', part: 'edge', trouble: 'origin_late', count: 1, cause: 'TimeoutError' },
         { level: 'error', part: 'edge', trouble: 'bug', count: 1, cause: 'Error: x' },
         { level: 'error', part: 'edge', trouble: 'origin_away', count: 100, cause: 'string' },
       ],

@@ -6,9 +6,9 @@
  */
 import type { Answer, Exchange } from './exchange.ts';
 
-export function serverTiming(exchange: Exchange, answer: Answer, nowMs: number): string {
+export function serverTiming(exchange: Exchange, answer: Answer, steadyMs: number): string {
   const { originMs } = exchange;
-  const edgeMs = Math.max(0, nowMs - exchange.startedAtMs - originMs);
+  const edgeMs = Math.max(0, steadyMs - exchange.startedAtMs - originMs);
   let metrics = `edge;dur=${edgeMs}`;
   if (originMs > 0) metrics += `, origin;dur=${originMs}`;
   const cacheStatus = answer.headers['cache-status'];

@@ -112,6 +112,7 @@ export function badInputSuite(runtime: Runtime): void {
       ['a GET on a POST', earnPath, { headers: authorized }, '405 method_not_allowed'],
       ['a preflight', earnPath, { method: 'OPTIONS' }, '405 method_not_allowed'],
       ['an unknown parameter', `${balance}?x=1`, { headers: authorized }, '400 invalid_request'],
+      ['a parameter __proto__', `${balance}?__proto__=x`, { headers: authorized }, '400 invalid_request'],
       [
         'a parameter twice',
         `${balance}?as_of=2026-01-01T00:00:00Z&as_of=2026-01-01T00:00:00Z`,

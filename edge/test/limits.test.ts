@@ -100,7 +100,8 @@ function leasesOf(skewsMs: readonly number[]): PlanBench {
     }),
   };
   const isolates = skewsMs.map((skewMs) => {
-    const ports = { nowMs: () => nowMs + skewMs, report: (trouble: Trouble) => assert.fail(trouble) };
+    const isolateMs = () => nowMs + skewMs;
+    const ports = { nowMs: isolateMs, steadyMs: isolateMs, report: (trouble: Trouble) => assert.fail(trouble) };
     return new LeasedPlans(namespace, new MemoryPlans(ports), ports);
   });
   return {

@@ -87,6 +87,7 @@ const rows: readonly (readonly [string, string, Outcome | Readonly<Record<Runtim
   ['five megabytes', send('Content-Length: 5000000\r\n', 'a'.repeat(5_000_000)), '413 payload_too_large'],
   ['five megabytes in chunks', send(chunked, pieces(1_200)), '413 payload_too_large'],
   ['two Hosts', get(balance, `${auth}Host: other\r\n`), each('500', '400', '400 invalid_request')],
+  ['an unknown expectation', get(balance, `${auth}Expect: a-miracle\r\n`), each('201', '201', '400 invalid_request')],
   ['no Host', get(balance, `Authorization: Bearer ${key}\r\n`), each('400', '201', '400 invalid_request')],
   ['two Idempotency-Keys', send('Idempotency-Key: b\r\nContent-Length: 12\r\n', small), '400 idempotency_key_invalid'],
   ['two Authorizations', get(balance, `${auth}Authorization: Bearer ${key}\r\n`), '401 unauthenticated'],
@@ -134,6 +135,12 @@ export function rawSuite(runtime: Runtime): void {
       await stand.askRaw(send(chunked, `c\r\n${small}\r\n`), true);
       assert.deepEqual(stand.origin.believed, []);
       await eventually('the edge still works', async () => (await stand.ask(earnPath, earn())).status === 201);
+    });
+
+    it('a body that stops coming is told 408, and reaches nobody', async () => {
+      assert.equal(outcomeOf(await stand.askRaw(send('Content-Length: 50\r\n', small))), '408 request_timeout');
+      assert.deepEqual(stand.origin.believed, []);
+      assert.equal((await stand.ask(earnPath, earn())).status, 201);
     });
 
     it('a second request hidden in a body is no request', async () => {

@@ -13,6 +13,8 @@ export const walletId = '01890000-0000-7000-8000-000000000000';
 export const merchantId = '01890000-0000-7000-8000-0000000000aa';
 export const key = 'lp_live_0123456789abcdefghijklmnopqrstuv';
 export const startMs = 1_800_000_000_000;
+/** By the steady clock, which has nothing to do with the other. */
+export const steadyStartMs = 1_700_000_000_000;
 export const earnPath = `/v1/wallets/${walletId}/earn`;
 
 export const grant: merchants.KeyGrantAsTold = {
@@ -49,8 +51,9 @@ export interface Stage {
   settle(): Promise<void>;
   /** One request through the edge, on a connection from `clientAddress` (192.0.2.1). */
   ask(target: string, init?: RequestInit & { clientAddress?: string | null }): Promise<Response>;
-  setNow(nowMs: number): void;
   passMs(ms: number): void;
+  /** Somebody sets the wall clock back; the steady one goes on. */
+  setBackMs(ms: number): void;
   /** How the origin answers from now on; the default is 201 `{"ok":true}`. */
   answer(respond: (asked: Asked) => Response | Promise<Response>): void;
   /** Look-ups fail from now on, or no more. */
@@ -73,6 +76,7 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
   const originsAsked: string[] = [];
   const behind: Promise<unknown>[] = [];
   let nowMs = startMs;
+  let steadyMs = steadyStartMs;
   let isAway = false;
   let generation: string | null = null;
   let generationsAsked = 0;
@@ -116,9 +120,10 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
       return found ? jsonResponse(200, found) : problemResponse(404, 'not_found');
     },
     nowMs: () => nowMs,
+    steadyMs: () => steadyMs,
     random: () => 0.5,
     addresses: new MemoryLimiter(),
-    plans: new MemoryPlans({ nowMs: () => nowMs, report }),
+    plans: new MemoryPlans({ nowMs: () => nowMs, steadyMs: () => steadyMs, report }),
     report,
     ...overrides,
   };
@@ -144,11 +149,12 @@ export async function createStage(overrides: Partial<Ports> = {}): Promise<Stage
       };
       return edge(new Request(`https://edge.test${target}`, init), { clientAddress, waitUntil });
     },
-    setNow: (ms) => {
-      nowMs = ms;
-    },
     passMs: (ms) => {
       nowMs += ms;
+      steadyMs += ms;
+    },
+    setBackMs: (ms) => {
+      nowMs -= ms;
     },
     answer: (next) => {
       respond = next;
@@ -222,7 +228,8 @@ export const authorized = { authorization: `Bearer ${key}` };
 export function exchangeOf(target: string, init: RequestInit = {}, clientIp = '192.0.2.1'): Exchange {
   const request = new Request(`https://edge.test${target}`, init);
   const info = { clientAddress: clientIp, waitUntil: () => undefined };
-  return new Exchange(request, info, { startedAtMs: startMs, requestId: walletId as never, traceparent: '', clientIp });
+  const found = { startedAtMs: steadyStartMs, requestId: walletId as never, traceparent: '', clientIp };
+  return new Exchange(request, info, found);
 }
 
 /** Status and code of a refusal: what a client's program goes by. */

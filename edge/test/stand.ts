@@ -68,6 +68,8 @@ function digestOf(secret: string): string {
 }
 
 const SILENCE_MS = 100;
+/** Longer than the edge waits for a body. */
+const FIRST_BYTE_MS = 20_000;
 const PIECE_BYTES = 16_384;
 
 /** Sends in pieces and stops at the first answer: what is still being sent when a connection is closed resets it. */
@@ -96,7 +98,7 @@ function askRaw(port: number, bytes: string | Buffer, thenEnd = false): Promise<
       text += chunk.toString('latin1');
       socket.setTimeout(SILENCE_MS, done);
     });
-    socket.setTimeout(10_000, done);
+    socket.setTimeout(FIRST_BYTE_MS, done);
     socket.on('end', done);
     socket.on('error', done);
   });

@@ -4,7 +4,7 @@
  * RFC 7518 §3.3 (RS256), §3.4 (ES256); RFC 8037 §3.1 (EdDSA, Ed25519 only); RFC 8725 §3.1 and §3.2: a list, and a key is
  * for one algorithm, whatever a token says. None of them takes a secret, so no public key can be used as one.
  */
-import { fromBase64Url } from './base64url.ts';
+import { fromBase64Url } from '@local-plus/contracts';
 
 export const algorithms = ['RS256', 'ES256', 'EdDSA'] as const;
 export type Algorithm = (typeof algorithms)[number];

@@ -40,6 +40,15 @@ describe('an issuer’s keys', () => {
     assert.equal(await ask(issuer, byFirst), '401 unauthenticated');
   });
 
+  it('that are rotated out are refused in time, though somebody has set the clock back', async () => {
+    const issuer = await createTokenStage([first]);
+    assert.equal(await ask(issuer, byFirst), '201');
+    issuer.jwks = [second.jwk];
+    issuer.stage.setBackMs(3_600_000);
+    issuer.stage.passMs(jwksServedMs);
+    assert.equal(await ask(issuer, byFirst), '401 unauthenticated');
+  });
+
   it('that are replaced under the same kid verify nothing that the old one signed', async () => {
     const issuer = await createTokenStage([first]);
     assert.equal(await ask(issuer, byFirst), '201');

@@ -24,31 +24,39 @@ export type KeyFinding =
 type WaitUntil = RequestInfo['waitUntil'];
 
 const { jwksFreshMs, jwksServedMs, jwksUnknownMs, jwksRetryMs, jwksBudgetMs, jwksBytesMax, jwksKeysMax } = edgeLimits;
-/** When a question is given up, and how long anybody waits for one. */
-const askingMs = 2 * jwksBudgetMs;
+const { jwksAskingMs: askingMs } = edgeLimits;
+
+/** `what` is all that is logged of it (reporter.ts). */
+class UnusableKeySet extends Error {
+  override readonly name = 'UnusableKeySet';
+
+  constructor(what: string) {
+    super(`the key set is not usable: ${what}`, { cause: { code: what } });
+  }
+}
 
 export class JwkSet {
   readonly #url: string;
-  readonly #ports: Pick<Ports, 'fetch' | 'nowMs' | 'report'>;
+  readonly #ports: Pick<Ports, 'fetch' | 'steadyMs' | 'report'>;
   #keys: ReadonlyMap<string, VerificationKey> = new Map();
   /** When the issuer was asked for these keys. */
   #sinceMs = Number.NEGATIVE_INFINITY;
   #hasFailed = false;
   readonly #question: Question<'age' | 'kid'>;
 
-  constructor(url: string, ports: Pick<Ports, 'fetch' | 'nowMs' | 'report'>) {
+  constructor(url: string, ports: Pick<Ports, 'fetch' | 'steadyMs' | 'report'>) {
     this.#url = url;
     this.#ports = ports;
-    this.#question = new Question({ nowMs: ports.nowMs, givenUpMs: askingMs });
+    this.#question = new Question({ steadyMs: ports.steadyMs, givenUpMs: askingMs });
   }
 
   async find(kid: string, algorithm: Algorithm, waitUntil: WaitUntil): Promise<KeyFinding> {
     const sinceMs = this.#sinceMs;
-    const ageMs = this.#ports.nowMs() - sinceMs;
+    const ageMs = this.#ports.steadyMs() - sinceMs;
     if (ageMs >= jwksFreshMs) {
       const asked = this.#question.ask('age', jwksRetryMs, waitUntil, this.#load);
       if (ageMs >= jwksServedMs) await this.#question.answered(asked, askingMs);
-      if (this.#ports.nowMs() - this.#sinceMs >= jwksServedMs) return { kind: 'away' };
+      if (this.#ports.steadyMs() - this.#sinceMs >= jwksServedMs) return { kind: 'away' };
     }
     const known = this.#keys.get(nameOf(kid, algorithm));
     if (known !== undefined) return { kind: 'found', key: known };
@@ -82,12 +90,12 @@ export class JwkSet {
     });
     if (response.status !== 200) {
       await response.body?.cancel();
-      throw new Error(`the key set answered ${response.status}`);
+      throw new UnusableKeySet(`status ${response.status}`);
     }
     const bytes = await readBounded(response.body, jwksBytesMax);
-    if (bytes === null) throw new Error('the key set is too large');
+    if (bytes === null) throw new UnusableKeySet('too large');
     const keys = await this.#import(bytes);
-    if (keys.size === 0) throw new Error('the key set holds no key that can be used');
+    if (keys.size === 0) throw new UnusableKeySet('no key that can be used');
     return keys;
   }
 
@@ -95,7 +103,7 @@ export class JwkSet {
   async #import(bytes: Uint8Array): Promise<ReadonlyMap<string, VerificationKey>> {
     const reading = readJson(bytes);
     const set = reading.ok && isMembers(reading.value) ? reading.value['keys'] : null;
-    if (!Array.isArray(set)) throw new Error('the key set has not the form of one');
+    if (!Array.isArray(set)) throw new UnusableKeySet('not of its form');
     const keys = new Map<string, VerificationKey>();
     for (const jwk of set.slice(0, jwksKeysMax)) {
       const key = isMembers(jwk) ? await importJwk(jwk) : null;

@@ -6,11 +6,10 @@
  * RFC 8725 §3.11 (`typ` is required, so that no other kind of token passes for one); RFC 9068 §2.1 (`at+jwt`). The
  * header's own keys and addresses of keys (`jwk`, `jku`, `x5u`) are not even looked at: RFC 8725 §3.10.
  */
-import { type JsonValue, readJson } from '@local-plus/contracts';
+import { fromBase64Url, type JsonValue, readJson } from '@local-plus/contracts';
 import { bytesOf } from '../encoding.ts';
 import { edgeLimits } from '../limits.ts';
 import { type Algorithm, algorithms } from './algorithms.ts';
-import { fromBase64Url } from './base64url.ts';
 
 export type Members = Readonly<Record<string, JsonValue>>;
 

@@ -42,6 +42,15 @@ describe('a revocation', () => {
     assert.equal(await ask(issuer), '401 unauthenticated');
   });
 
+  it('reaches a token in use, though somebody has set the clock back', async () => {
+    const issuer = await createTokenStage([pair]);
+    assert.equal(await ask(issuer), '201');
+    issuer.revoke('token', 'token-1', { forMs: 7_200_000 });
+    issuer.stage.setBackMs(3_600_000);
+    issuer.stage.passMs(revocationsWaitMs);
+    assert.equal(await ask(issuer), '401 unauthenticated');
+  });
+
   it('reaches a token that was idle for ten seconds before it is used', async () => {
     const issuer = await createTokenStage([pair]);
     assert.equal(await ask(issuer), '201');
@@ -151,7 +160,11 @@ describe('the list', () => {
   it('is full at its bound, accepts no token then, says so, and recovers when there is room (V3)', async () => {
     const troubles: Trouble[] = [];
     let nowMs = 1_000_000;
-    const list = new RevocationList({ nowMs: () => nowMs, report: (trouble) => void troubles.push(trouble) });
+    const list = new RevocationList({
+      nowMs: () => nowMs,
+      steadyMs: () => nowMs,
+      report: (trouble) => void troubles.push(trouble),
+    });
     const places: number[] = [];
     const pages = new Map([
       [0, rows(0, revocationsMax, nowMs + 100_000)],
@@ -175,7 +188,7 @@ describe('the list', () => {
     let nowMs = 1_000_000;
     let readings = 0;
     let isStuck = false;
-    const list = new RevocationList({ nowMs: () => nowMs, report: never });
+    const list = new RevocationList({ nowMs: () => nowMs, steadyMs: () => nowMs, report: never });
     const read = async (): Promise<revocations.ListPage> => {
       readings++;
       if (isStuck) await new Promise(never);

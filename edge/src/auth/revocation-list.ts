@@ -19,30 +19,30 @@ import type { Ports, RequestInfo } from '../ports.ts';
 export type ReadPage = (after: number) => Promise<revocations.ListPage | null>;
 
 const { revocationsFreshMs, revocationsWaitMs, revocationsServedMs, revocationsRetryMs } = edgeLimits;
-const { revocationsReadMs, revocationsMax, revocationPagesMax, lookUpBudgetMs } = edgeLimits;
+const { revocationsReadMs, revocationsMax, revocationPagesMax, revocationsBudgetMs } = edgeLimits;
 
 export class RevocationList {
-  readonly #ports: Pick<Ports, 'nowMs' | 'report'>;
+  readonly #ports: Pick<Ports, 'nowMs' | 'steadyMs' | 'report'>;
   readonly #revokedUntilMs = new Map<string, number>();
   #place = 0;
   #sinceMs = Number.NEGATIVE_INFINITY;
   readonly #reading: Question<'age'>;
 
-  constructor(ports: Pick<Ports, 'nowMs' | 'report'>) {
+  constructor(ports: Pick<Ports, 'nowMs' | 'steadyMs' | 'report'>) {
     this.#ports = ports;
-    this.#reading = new Question({ nowMs: ports.nowMs, givenUpMs: revocationsReadMs });
+    this.#reading = new Question({ steadyMs: ports.steadyMs, givenUpMs: revocationsReadMs });
   }
 
   /** Whether the list may be used (V1); reads on where it is time to. */
   async isUsable(readPage: ReadPage, waitUntil: RequestInfo['waitUntil']): Promise<boolean> {
-    const ageMs = this.#ports.nowMs() - this.#sinceMs;
+    const ageMs = this.#ports.steadyMs() - this.#sinceMs;
     if (ageMs < revocationsFreshMs) return true;
     const reading = this.#reading.ask('age', revocationsRetryMs, waitUntil, (startedAtMs) =>
       this.#catchUp(readPage, startedAtMs),
     );
     if (ageMs < revocationsWaitMs) return true;
-    await this.#reading.answered(reading, lookUpBudgetMs);
-    return this.#ports.nowMs() - this.#sinceMs < revocationsServedMs;
+    await this.#reading.answered(reading, revocationsBudgetMs);
+    return this.#ports.steadyMs() - this.#sinceMs < revocationsServedMs;
   }
 
   revokes(merchantId: string, subject: string, tokenId: string | null): boolean {
@@ -63,7 +63,7 @@ export class RevocationList {
         this.#sinceMs = Math.max(this.#sinceMs, startedAtMs);
         return;
       }
-      if (this.#ports.nowMs() - startedAtMs >= revocationsReadMs) return;
+      if (this.#ports.steadyMs() - startedAtMs >= revocationsReadMs) return;
     }
   }
 

@@ -1,7 +1,9 @@
 /** What a customer's token can do: scopes, tenant, plan, address; and that what is remembered of it does not outlive it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { limits } from '@local-plus/contracts';
+import type { PlanLimiter } from '../../index.ts';
 import { bearer, createTokenStage, identity, newPair, tokenOf } from '../../test/issuer.ts';
 import {
   authorized,
@@ -157,6 +159,32 @@ describe('a token that is none', () => {
 });
 
 describe('what is remembered of a token', () => {
+  it('is there for all who bring it as soon as it is verified, whatever the first of them waits for then', async () => {
+    const { ports } = (await createTokenStage([pair])).stage;
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    let takes = 0;
+    const taken = {
+      allowed: true,
+      retryMs: 0,
+      left: { burst: null, minute: null, month: null },
+      ageMs: 0,
+      leased: 0,
+      atMs: 0,
+    };
+    const plans: PlanLimiter = {
+      take: () => (takes++ === 0 ? held.then(() => taken) : taken),
+      giveBack: () => undefined,
+    };
+    const stage = await createStage({ ...ports, plans });
+    const headers = bearer(await tokenOf(pair));
+    const first = stage.ask(balance, { headers });
+    const second = stage.ask(balance, { headers });
+    const late = pause(3_000).then(() => 'late');
+    assert.equal(await Promise.race([second.then(told), late]), '201');
+    release();
+    assert.equal(await told(await first), '201');
+  });
+
   it('ends with the token', async () => {
     const { stage } = await createTokenStage([pair]);
     const headers = bearer(await tokenOf(pair, { exp: nowS + 5 }));

@@ -44,8 +44,9 @@ interface Remembered {
 /** Three parts between dots: what an API key never is. Whether they are a token's is for the verifier to say. */
 const BEARER = /^Bearer +([A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*)$/i;
 
-/** The longest that a token's first request takes: the address, the issuer twice, core. */
-const verifyingMs = edgeLimits.counterBudgetMs + 2 * edgeLimits.jwksBudgetMs + edgeLimits.lookUpBudgetMs;
+const { counterBudgetMs, jwksAskingMs, revocationsBudgetMs } = edgeLimits;
+/** The longest that verifying takes: a token of the address, the issuer, core, and the charge for what is refused. */
+const verifyingMs = 2 * counterBudgetMs + jwksAskingMs + revocationsBudgetMs;
 
 /** Null when the header holds nothing that looks like a token. */
 export async function presentedToken(authorization: string | null): Promise<Presented | null> {
@@ -93,15 +94,15 @@ export class Tokens {
 
   /** Ends when whoever verifies this token has done so, or must have died; null: nobody does. */
   underWay({ digest }: Presented): Promise<unknown> | null {
-    const nowMs = this.#ports.nowMs();
-    if (!this.#verifying.isUnderWay(digest, nowMs)) return null;
-    const boarding = this.#verifying.board(digest, nowMs);
+    const steadyMs = this.#ports.steadyMs();
+    if (!this.#verifying.isUnderWay(digest, steadyMs)) return null;
+    const boarding = this.#verifying.board(digest, steadyMs);
     return boarding.role === 'follower' ? boarding.wait(verifyingMs) : null;
   }
 
   /** Does what there is to do for a token not known yet; others who come with the same may wait for it (T3). */
   async lead<Value>({ digest }: Presented, work: () => Promise<Value>): Promise<Value> {
-    const boarding = this.#verifying.lead(digest, this.#ports.nowMs());
+    const boarding = this.#verifying.lead(digest, this.#ports.steadyMs());
     try {
       return await work();
     } finally {

@@ -24,7 +24,7 @@ export class JwtVerifier {
   readonly #keys: JwkSet;
   readonly #nowMs: () => number;
 
-  constructor(issuer: IssuerConfig, ports: Pick<Ports, 'fetch' | 'nowMs' | 'report'>) {
+  constructor(issuer: IssuerConfig, ports: Pick<Ports, 'fetch' | 'nowMs' | 'steadyMs' | 'report'>) {
     this.#expected = issuer;
     this.#keys = new JwkSet(issuer.jwksUrl, ports);
     this.#nowMs = ports.nowMs;

@@ -49,24 +49,24 @@ export class Flights<Value> {
     return this.#flights.size;
   }
 
-  isUnderWay(key: string, nowMs: number): boolean {
+  isUnderWay(key: string, steadyMs: number): boolean {
     const flight = this.#flights.get(key);
-    return flight !== undefined && nowMs - flight.startedAtMs < this.#bounds.flightMs;
+    return flight !== undefined && steadyMs - flight.startedAtMs < this.#bounds.flightMs;
   }
 
-  board(key: string, nowMs: number): Boarding<Value> {
-    const flight = this.isUnderWay(key, nowMs) ? this.#flights.get(key) : undefined;
-    if (flight === undefined) return this.lead(key, nowMs);
+  board(key: string, steadyMs: number): Boarding<Value> {
+    const flight = this.isUnderWay(key, steadyMs) ? this.#flights.get(key) : undefined;
+    if (flight === undefined) return this.lead(key, steadyMs);
     if (flight.followers >= this.#bounds.followersMax) return { role: 'turned away' };
     return { role: 'follower', wait: (budgetMs) => follow(flight, budgetMs) };
   }
 
   /** Begins a flight whatever is under way; who follows the other one goes on doing so. */
-  lead(key: string, nowMs: number): Exclude<Boarding<Value>, { role: 'follower' }> {
+  lead(key: string, steadyMs: number): Exclude<Boarding<Value>, { role: 'follower' }> {
     this.#flights.delete(key);
-    if (this.#flights.size >= this.#bounds.flightsMax) this.#dropLost(nowMs);
+    if (this.#flights.size >= this.#bounds.flightsMax) this.#dropLost(steadyMs);
     if (this.#flights.size >= this.#bounds.flightsMax) return { role: 'turned away' };
-    const flight: Flight<Value> = { startedAtMs: nowMs, followers: 0, isOver: false, landed: null };
+    const flight: Flight<Value> = { startedAtMs: steadyMs, followers: 0, isOver: false, landed: null };
     this.#flights.set(key, flight);
     const land = (value: Value | null): void => {
       if (value !== null) flight.landed = { value };
@@ -76,9 +76,9 @@ export class Flights<Value> {
     return { role: 'leader', land };
   }
 
-  #dropLost(nowMs: number): void {
+  #dropLost(steadyMs: number): void {
     for (const key of [...this.#flights.keys()]) {
-      if (!this.isUnderWay(key, nowMs)) this.#flights.delete(key);
+      if (!this.isUnderWay(key, steadyMs)) this.#flights.delete(key);
     }
   }
 }

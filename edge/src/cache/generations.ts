@@ -40,29 +40,29 @@ export class GenerationWatch {
 
   /** Asks behind the answer when it is time to. */
   watch(exchange: Exchange): void {
-    const nowMs = this.#ports.nowMs();
-    if (nowMs - this.#triedAtMs < everyMs || this.#flights.isUnderWay(QUESTION, nowMs)) return;
+    const steadyMs = this.#ports.steadyMs();
+    if (steadyMs - this.#triedAtMs < everyMs || this.#flights.isUnderWay(QUESTION, steadyMs)) return;
     exchange.info.waitUntil(this.#ask(exchange));
   }
 
   /** Waits for an answer that is being asked for, or asks. What is known afterwards, `said` tells. */
   async confirm(exchange: Exchange): Promise<void> {
-    const nowMs = this.#ports.nowMs();
-    if (nowMs - this.#triedAtMs < everyMs && !this.#flights.isUnderWay(QUESTION, nowMs)) return;
+    const steadyMs = this.#ports.steadyMs();
+    if (steadyMs - this.#triedAtMs < everyMs && !this.#flights.isUnderWay(QUESTION, steadyMs)) return;
     const asking = this.#ask(exchange);
     exchange.info.waitUntil(asking);
     await asking;
   }
 
   async #ask(exchange: Exchange): Promise<void> {
-    const nowMs = this.#ports.nowMs();
-    const boarding = this.#flights.board(QUESTION, nowMs);
+    const steadyMs = this.#ports.steadyMs();
+    const boarding = this.#flights.board(QUESTION, steadyMs);
     if (boarding.role === 'follower') await boarding.wait(budgetMs);
     if (boarding.role !== 'leader') return;
-    this.#triedAtMs = nowMs;
+    this.#triedAtMs = steadyMs;
     try {
       const said = await this.#fetch(exchange);
-      if (said !== null) this.#said = { generations: said, askedAtMs: nowMs };
+      if (said !== null) this.#said = { generations: said, askedAtMs: steadyMs };
     } finally {
       boarding.land(true);
     }

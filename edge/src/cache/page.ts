@@ -55,11 +55,11 @@ export interface Judgement {
   readonly ageMs: number;
 }
 
-export function judge(page: Page, said: Said | null, bounds: PageBounds, nowMs: number): Judgement {
+export function judge(page: Page, said: Said | null, bounds: PageBounds, steadyMs: number): Judgement {
   const isNamed = page.generation !== null && page.generation === said?.generation;
   const confirmedMs = isNamed ? Math.max(page.sinceMs, said.askedAtMs) : page.sinceMs;
-  const ttlMs = page.sinceMs + (page.generation === null ? bounds.freshAloneMs : bounds.freshMs) - nowMs;
-  const ageMs = Math.max(0, nowMs - confirmedMs);
+  const ttlMs = page.sinceMs + (page.generation === null ? bounds.freshAloneMs : bounds.freshMs) - steadyMs;
+  const ageMs = Math.max(0, steadyMs - confirmedMs);
   const use = useOf(page, said, bounds, ttlMs, ageMs);
   return { use, ttlMs: use === 'moved' ? Math.min(ttlMs, 0) : ttlMs, ageMs };
 }

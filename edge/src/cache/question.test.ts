@@ -7,7 +7,7 @@ const never = (): Promise<void> => new Promise(() => undefined);
 
 function questionAt(startMs = 0) {
   const clock = { nowMs: startMs };
-  const question = new Question<'age' | 'name'>({ nowMs: () => clock.nowMs, givenUpMs });
+  const question = new Question<'age' | 'name'>({ steadyMs: () => clock.nowMs, givenUpMs });
   const behind: Promise<unknown>[] = [];
   let asked = 0;
   const ask = (reason: 'age' | 'name', everyMs: number, work: () => Promise<void> = async () => undefined) =>

@@ -17,7 +17,7 @@ export interface Underway {
 }
 
 export interface QuestionBounds {
-  readonly nowMs: () => number;
+  readonly steadyMs: () => number;
   readonly givenUpMs: number;
 }
 
@@ -37,15 +37,15 @@ export class Question<Reason extends string = string> {
     waitUntil: RequestInfo['waitUntil'],
     work: (startedAtMs: number) => Promise<void>,
   ): Underway | null {
-    const nowMs = this.#bounds.nowMs();
-    if (this.#underway !== null && isWithin(this.#bounds.givenUpMs, this.#underway.startedAtMs, nowMs)) {
+    const steadyMs = this.#bounds.steadyMs();
+    if (this.#underway !== null && isWithin(this.#bounds.givenUpMs, this.#underway.startedAtMs, steadyMs)) {
       return this.#underway;
     }
-    if (isWithin(everyMs, this.#askedAtMs.get(reason) ?? Number.NEGATIVE_INFINITY, nowMs)) return null;
-    this.#askedAtMs.set(reason, nowMs);
-    const underway = { startedAtMs: nowMs, isOver: false };
+    if (isWithin(everyMs, this.#askedAtMs.get(reason) ?? Number.NEGATIVE_INFINITY, steadyMs)) return null;
+    this.#askedAtMs.set(reason, steadyMs);
+    const underway = { startedAtMs: steadyMs, isOver: false };
     this.#underway = underway;
-    const asking = work(nowMs).finally(() => {
+    const asking = work(steadyMs).finally(() => {
       underway.isOver = true;
       if (this.#underway === underway) this.#underway = null;
     });
@@ -59,7 +59,7 @@ export class Question<Reason extends string = string> {
   }
 }
 
-/** Not after a clock went back: nobody would ask until it has come that far again. */
-function isWithin(boundMs: number, sinceMs: number, nowMs: number): boolean {
-  return nowMs >= sinceMs && nowMs - sinceMs < boundMs;
+/** Not after a clock went back, which on Workers this one may: nobody would ask until it has come that far again. */
+function isWithin(boundMs: number, sinceMs: number, steadyMs: number): boolean {
+  return steadyMs >= sinceMs && steadyMs - sinceMs < boundMs;
 }

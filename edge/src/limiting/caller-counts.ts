@@ -11,6 +11,12 @@ import { MonthCount, type MonthRow } from './month.ts';
 import type { Left, Lefts, Plan } from './plan.ts';
 import { burstShape, minuteShape, SlidingWindow, type WindowRow } from './sliding-window.ts';
 
+/** One moment on both clocks (ports.ts): windows go by the steady one, months by the calendar. */
+export interface Moment {
+  readonly steadyMs: number;
+  readonly nowMs: number;
+}
+
 export interface CallerRow {
   readonly burst: WindowRow | null;
   readonly minute: WindowRow;
@@ -35,11 +41,11 @@ export class CallerCounts {
   }
 
   /** How many more requests the plan allows now. */
-  free({ burst, minute, month }: Plan, nowMs: number): number {
+  free({ burst, minute, month }: Plan, { steadyMs, nowMs }: Moment): number {
     if (burst === null) this.#burst = null;
     else this.#burst ??= new SlidingWindow(burstShape);
-    const ofBurst = this.#burst?.left(burst ?? Number.MAX_SAFE_INTEGER, nowMs) ?? Number.MAX_SAFE_INTEGER;
-    const ofMinute = this.#minute.left(minute ?? Number.MAX_SAFE_INTEGER, nowMs);
+    const ofBurst = this.#burst?.left(burst ?? Number.MAX_SAFE_INTEGER, steadyMs) ?? Number.MAX_SAFE_INTEGER;
+    const ofMinute = this.#minute.left(minute ?? Number.MAX_SAFE_INTEGER, steadyMs);
     const ofMonth = this.#month.left(month ?? Number.MAX_SAFE_INTEGER, nowMs);
     return Math.max(Math.min(ofBurst, ofMinute, ofMonth), 0);
   }
@@ -51,19 +57,20 @@ export class CallerCounts {
     this.#month.add(count);
   }
 
-  giveBack(atMs: number, count: number): void {
-    this.#burst?.giveBack(atMs, count);
-    this.#minute.giveBack(atMs, count);
-    this.#month.giveBack(atMs, count);
+  /** Undoes takes of that moment. */
+  giveBack({ steadyMs, nowMs }: Moment, count: number): void {
+    this.#burst?.giveBack(steadyMs, count);
+    this.#minute.giveBack(steadyMs, count);
+    this.#month.giveBack(nowMs, count);
   }
 
   /** What is left; `wanted`: until when how many are there. */
-  left(plan: Plan, nowMs: number, wanted: number): Lefts {
+  left(plan: Plan, { steadyMs, nowMs }: Moment, wanted: number): Lefts {
     const { burst, minute, month } = plan;
     const ofWindow = (window: SlidingWindow | null, limit: number | null): Left | null =>
       window === null || limit === null
         ? null
-        : { remaining: Math.max(window.left(limit, nowMs), 0), resetMs: window.resetMs(limit, nowMs, wanted) };
+        : { remaining: Math.max(window.left(limit, steadyMs), 0), resetMs: window.resetMs(limit, steadyMs, wanted) };
     const ofMonth =
       month === null
         ? null
@@ -72,12 +79,12 @@ export class CallerCounts {
   }
 
   /** When what is handed out now begins, and ends, to count in the shortest bucket that this plan has. */
-  bucketOf({ burst }: Plan, nowMs: number): { readonly startMs: number; readonly endMs: number } {
+  bucketOf({ burst }: Plan, steadyMs: number): { readonly startMs: number; readonly endMs: number } {
     const window = burst === null || this.#burst === null ? this.#minute : this.#burst;
     const { bucketMs } = window === this.#burst ? burstShape : minuteShape;
     const startMs = window.bucketStartMs;
     // A clock that went back stands still (L2), but its caller's time passes.
-    return { startMs, endMs: Math.min(startMs, nowMs) + bucketMs };
+    return { startMs, endMs: Math.min(startMs, steadyMs) + bucketMs };
   }
 
   /** Counts at least as much in the windows as `other` does. Months are nobody else's. */
@@ -97,14 +104,14 @@ export class CallerCounts {
     this.#month = MonthCount.ofRow(row);
   }
 
-  areWindowsEmpty(nowMs: number): boolean {
-    return this.#minute.isEmpty(nowMs) && (this.#burst?.isEmpty(nowMs) ?? true);
+  areWindowsEmpty(steadyMs: number): boolean {
+    return this.#minute.isEmpty(steadyMs) && (this.#burst?.isEmpty(steadyMs) ?? true);
   }
 
   /** How long nothing of this has to be kept any longer than; 0: nothing counts any more. */
-  keepMs(nowMs: number, windowsMs: number): number {
+  keepMs({ steadyMs, nowMs }: Moment, windowsMs: number): number {
     const monthMs = this.#month.isEmpty(nowMs) ? 0 : this.#month.resetMs(nowMs);
-    return this.areWindowsEmpty(nowMs) ? monthMs : Math.max(monthMs, windowsMs);
+    return this.areWindowsEmpty(steadyMs) ? monthMs : Math.max(monthMs, windowsMs);
   }
 }
 

@@ -5,6 +5,9 @@
  * reported. So the limit never fails open (each isolate still admits no more than the limit) and never fails closed
  * (an outage of the counter refuses nobody who keeps to it).
  *
+ * Then the isolate counts this key by itself for `counterRetryMs` before it asks again: of a counter that hangs not every
+ * request learns it anew, each by waiting.
+ *
  * A question that was given up is kept until it is answered (`keep`): a request that ends with a call under way makes the
  * platform cancel that call inside the object, in the middle of its write.
  *
@@ -30,6 +33,8 @@ export class DurableLimiter<Id> implements RateLimiter {
   readonly #keep: (work: Promise<unknown>) => void;
   readonly #refused = new LRUCache<string, { untilMs: number; freeAtMs: number }>({ max: edgeLimits.windowsMax });
 
+  readonly #awayUntilMs = new LRUCache<string, number>({ max: edgeLimits.windowsMax });
+
   /** @param keep lets a call outlive the request that made it; it never rejects */
   constructor(
     counters: Counters<Id>,
@@ -43,20 +48,26 @@ export class DurableLimiter<Id> implements RateLimiter {
     this.#keep = keep;
   }
 
-  async take(key: string, limit: number, nowMs: number, count = 1): Promise<Take> {
+  async take(key: string, limit: number, steadyMs: number, count = 1): Promise<Take> {
     const refused = this.#refused.get(key);
-    if (refused && nowMs < refused.untilMs) {
-      return { allowed: false, remaining: 0, resetMs: refused.freeAtMs - nowMs, atMs: nowMs };
+    if (refused && steadyMs < refused.untilMs) {
+      return { allowed: false, remaining: 0, resetMs: refused.freeAtMs - steadyMs, atMs: steadyMs };
     }
+    if (steadyMs < (this.#awayUntilMs.get(key) ?? 0)) return this.#alone(key, limit, steadyMs, count);
     try {
       const take = await this.#inTime(this.#counterOf(key).take(limit, count));
       // Who asked for many says nothing of who asks for one.
-      if (!take.allowed && count === 1) this.#remember(key, take, nowMs);
+      if (!take.allowed && count === 1) this.#remember(key, take, steadyMs);
       return take;
     } catch (cause) {
+      this.#awayUntilMs.set(key, steadyMs + edgeLimits.counterBudgetMs + edgeLimits.counterRetryMs);
       this.#report('counter_away', cause);
-      return { ...(await this.#standIn.take(key, limit, nowMs, count)), standIn: true };
+      return this.#alone(key, limit, steadyMs, count);
     }
+  }
+
+  async #alone(key: string, limit: number, steadyMs: number, count: number): Promise<Take> {
+    return { ...(await this.#standIn.take(key, limit, steadyMs, count)), standIn: true };
   }
 
   async giveBack(key: string, take: Take): Promise<void> {
@@ -77,9 +88,9 @@ export class DurableLimiter<Id> implements RateLimiter {
     });
   }
 
-  #remember(key: string, take: Take, nowMs: number): void {
-    const untilMs = nowMs + Math.min(take.resetMs, edgeLimits.refusedMemoMs);
-    this.#refused.set(key, { untilMs, freeAtMs: nowMs + take.resetMs });
+  #remember(key: string, take: Take, steadyMs: number): void {
+    const untilMs = steadyMs + Math.min(take.resetMs, edgeLimits.refusedMemoMs);
+    this.#refused.set(key, { untilMs, freeAtMs: steadyMs + take.resetMs });
   }
 
   #counterOf(key: string): ReturnType<Counters<Id>['get']> {

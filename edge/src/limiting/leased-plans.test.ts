@@ -39,7 +39,8 @@ function worldOf(skewsMs: readonly number[] = [0]) {
     }),
   };
   const isolates = skewsMs.map((skewMs) => {
-    const ports = { nowMs: () => clock.nowMs + skewMs, report: (trouble: Trouble) => void troubles.push(trouble) };
+    const nowMs = () => clock.nowMs + skewMs;
+    const ports = { nowMs, steadyMs: nowMs, report: (trouble: Trouble) => void troubles.push(trouble) };
     return new LeasedPlans(counters, new MemoryPlans(ports), ports);
   });
   return Object.assign(world, { isolates, counts });

@@ -72,27 +72,27 @@ const LATE = `the counter took more than ${counterBudgetMs} ms`;
 export class LeasedPlans<Id> implements PlanLimiter {
   readonly #counters: PlanCounters<Id>;
   readonly #standIn: MemoryPlans;
-  readonly #ports: Pick<Ports, 'nowMs' | 'report'>;
+  readonly #ports: Pick<Ports, 'steadyMs' | 'report'>;
   readonly #holdings = new LRUCache<string, Holding>({ max: plansMax });
 
   /** @param standIn counts while the shared counter is away */
-  constructor(counters: PlanCounters<Id>, standIn: MemoryPlans, ports: Pick<Ports, 'nowMs' | 'report'>) {
+  constructor(counters: PlanCounters<Id>, standIn: MemoryPlans, ports: Pick<Ports, 'steadyMs' | 'report'>) {
     this.#counters = counters;
     this.#standIn = standIn;
     this.#ports = ports;
   }
 
   take(key: string, plan: Plan, count: number, waitUntil: WaitUntil): PlanTake | Promise<PlanTake> {
-    const nowMs = this.#ports.nowMs();
-    const holding = this.#holdingOf(key, plan, nowMs);
-    if (nowMs < holding.awayUntilMs) return this.#alone(key, plan, count);
+    const steadyMs = this.#ports.steadyMs();
+    const holding = this.#holdingOf(key, plan, steadyMs);
+    if (steadyMs < holding.awayUntilMs) return this.#alone(key, plan, count);
     if (holding.tokens >= count) {
       holding.tokens -= count;
       if (holding.tokens * leaseLeftShare < holding.spare) this.#askAhead(key, holding, waitUntil);
-      return allowed(holding, nowMs);
+      return allowed(holding, steadyMs);
     }
     if (count > 1) return this.#takeMany(key, holding, count, waitUntil);
-    if (nowMs < holding.refusedUntilMs) return refused(holding, nowMs);
+    if (steadyMs < holding.refusedUntilMs) return refused(holding, steadyMs);
     return this.#wait(key, holding, waitUntil);
   }
 
@@ -102,13 +102,13 @@ export class LeasedPlans<Id> implements PlanLimiter {
     if (holding === undefined) return;
     holding.refusedUntilMs = 0;
     // A token of another bucket must not be used in this one (G1).
-    if (holding.atMs === take.atMs && this.#ports.nowMs() < holding.untilMs) holding.tokens += count;
+    if (holding.atMs === take.atMs && this.#ports.steadyMs() < holding.untilMs) holding.tokens += count;
     else putAside(holding, { atMs: take.atMs, count });
   }
 
   /** Waits for a token that is asked for, here or by another request. Whoever was not served asks on. */
   async #wait(key: string, holding: Holding, waitUntil: WaitUntil): Promise<PlanTake> {
-    const startedAtMs = this.#ports.nowMs();
+    const startedAtMs = this.#ports.steadyMs();
     for (;;) {
       const { plan, question } = holding;
       const asked = question.ask('need', 0, waitUntil, () => this.#ask(key, holding, 1));
@@ -116,28 +116,28 @@ export class LeasedPlans<Id> implements PlanLimiter {
       batch.joined++;
       await question.answered(asked, counterBudgetMs);
       batch.joined--;
-      const nowMs = this.#ports.nowMs();
+      const steadyMs = this.#ports.steadyMs();
       if (batch.served > 0) {
         batch.served--;
-        return allowed(holding, nowMs);
+        return allowed(holding, steadyMs);
       }
       // Another question was quicker than the look at this one.
-      expire(holding, nowMs);
+      expire(holding, steadyMs);
       if (holding.tokens > 0) {
         holding.tokens--;
-        return allowed(holding, nowMs);
+        return allowed(holding, steadyMs);
       }
-      if (nowMs < holding.refusedUntilMs) return refused(holding, nowMs);
-      const isLate = asked?.isOver === false || nowMs - startedAtMs >= counterBudgetMs;
-      if (isLate && nowMs >= holding.awayUntilMs) this.#isAway(holding, new Error(LATE));
-      if (nowMs < holding.awayUntilMs) return this.#alone(key, plan, 1);
+      if (steadyMs < holding.refusedUntilMs) return refused(holding, steadyMs);
+      const isLate = asked?.isOver === false || steadyMs - startedAtMs >= counterBudgetMs;
+      if (isLate && steadyMs >= holding.awayUntilMs) this.#isAway(holding, new Error(LATE));
+      if (steadyMs < holding.awayUntilMs) return this.#alone(key, plan, 1);
     }
   }
 
   /** Many at once are asked for by themselves: they are rare, and must not wait for luck. */
   async #takeMany(key: string, holding: Holding, count: number, waitUntil: WaitUntil): Promise<PlanTake> {
     const { plan } = holding;
-    const startedAtMs = this.#ports.nowMs();
+    const startedAtMs = this.#ports.steadyMs();
     dropTokens(holding);
     const asking = this.#lease(key, holding, { must: count, more: 0, spare: 0 });
     waitUntil(asking.catch(() => undefined));
@@ -146,7 +146,7 @@ export class LeasedPlans<Id> implements PlanLimiter {
         throw new Error(LATE);
       });
       const { granted, left, retryMs, atMs } = lease;
-      const ageMs = this.#ports.nowMs() - startedAtMs;
+      const ageMs = this.#ports.steadyMs() - startedAtMs;
       return { allowed: granted === count, retryMs, left, ageMs, leased: 0, atMs };
     } catch (cause) {
       this.#isAway(holding, cause);
@@ -155,14 +155,14 @@ export class LeasedPlans<Id> implements PlanLimiter {
   }
 
   #askAhead(key: string, holding: Holding, waitUntil: WaitUntil): void {
-    if (this.#ports.nowMs() < holding.refusedUntilMs) return;
+    if (this.#ports.steadyMs() < holding.refusedUntilMs) return;
     holding.question.ask('ahead', leaseAheadMs, waitUntil, () => this.#ask(key, holding, 0));
   }
 
   /** One question; what it brings is kept, however late it is. Never rejects. */
   async #ask(key: string, holding: Holding, must: 0 | 1): Promise<void> {
     const { plan } = holding;
-    const sentAtMs = this.#ports.nowMs();
+    const sentAtMs = this.#ports.steadyMs();
     const { spare, batch: before } = holding;
     const more = Math.max(before.joined - must, 0);
     const batch = { joined: 0, served: 0 };
@@ -210,7 +210,7 @@ export class LeasedPlans<Id> implements PlanLimiter {
   }
 
   #isAway(holding: Holding, cause: unknown): void {
-    holding.awayUntilMs = this.#ports.nowMs() + counterRetryMs;
+    holding.awayUntilMs = this.#ports.steadyMs() + counterRetryMs;
     this.#ports.report('counter_away', cause);
   }
 
@@ -218,14 +218,14 @@ export class LeasedPlans<Id> implements PlanLimiter {
     return { ...this.#standIn.take(key, plan, count), standIn: true };
   }
 
-  #holdingOf(key: string, plan: Plan, nowMs: number): Holding {
+  #holdingOf(key: string, plan: Plan, steadyMs: number): Holding {
     let holding = this.#holdings.get(key);
     if (holding === undefined) {
-      const question = new Question<'need' | 'ahead'>({ nowMs: this.#ports.nowMs, givenUpMs: counterBudgetMs });
+      const question = new Question<'need' | 'ahead'>({ steadyMs: this.#ports.steadyMs, givenUpMs: counterBudgetMs });
       holding = { ...empty, batch: { joined: 0, served: 0 }, plan, question };
       this.#holdings.set(key, holding);
     }
-    expire(holding, nowMs);
+    expire(holding, steadyMs);
     if (!isSamePlan(holding.plan, plan)) {
       dropTokens(holding);
       holding.plan = plan;
@@ -251,8 +251,8 @@ const empty = {
 } as const;
 
 /** Past its time, or before it: a clock that went back must not make a lease longer. */
-function expire(holding: Holding, nowMs: number): void {
-  if (holding.tokens === 0 || (nowMs < holding.untilMs && nowMs >= holding.sinceMs)) return;
+function expire(holding: Holding, steadyMs: number): void {
+  if (holding.tokens === 0 || (steadyMs < holding.untilMs && steadyMs >= holding.sinceMs)) return;
   if (holding.tokens * 2 > holding.granted) holding.spare = Math.floor(holding.spare / 2);
   dropTokens(holding);
 }
@@ -270,10 +270,10 @@ function putAside(holding: Holding, unused: Unused): void {
   else if (before === null || before.count < unused.count) holding.unused = unused;
 }
 
-function allowed({ left, sinceMs, tokens, atMs }: Holding, nowMs: number): PlanTake {
-  return { allowed: true, retryMs: 0, left, ageMs: nowMs - sinceMs, leased: tokens, atMs };
+function allowed({ left, sinceMs, tokens, atMs }: Holding, steadyMs: number): PlanTake {
+  return { allowed: true, retryMs: 0, left, ageMs: steadyMs - sinceMs, leased: tokens, atMs };
 }
 
-function refused({ left, freeAtMs, atMs }: Holding, nowMs: number): PlanTake {
-  return { allowed: false, retryMs: Math.max(freeAtMs - nowMs, 0), left, ageMs: 0, leased: 0, atMs };
+function refused({ left, freeAtMs, atMs }: Holding, steadyMs: number): PlanTake {
+  return { allowed: false, retryMs: Math.max(freeAtMs - steadyMs, 0), left, ageMs: 0, leased: 0, atMs };
 }

@@ -16,10 +16,10 @@ export interface Take {
 
 export interface RateLimiter {
   /**
-   * Takes `count` tokens of `key` (one by default), all or none; never more than `limit` are asked for. `nowMs` is the
-   * caller's clock; a counter with a clock of its own uses that.
+   * Takes `count` tokens of `key` (one by default), all or none; never more than `limit` are asked for. `steadyMs` is
+   * the caller's clock (ports.ts); a counter with a clock of its own uses that.
    */
-  take(key: string, limit: number, nowMs: number, count?: number): Take | Promise<Take>;
+  take(key: string, limit: number, steadyMs: number, count?: number): Take | Promise<Take>;
   /** Undoes a take of one that was allowed. */
   giveBack(key: string, take: Take): void | Promise<void>;
 }

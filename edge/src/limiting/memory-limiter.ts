@@ -29,7 +29,7 @@ export class MemoryLimiter implements RateLimiter {
     this.#bounds = bounds;
   }
 
-  take(key: string, limit: number, nowMs: number, count = 1): Take {
+  take(key: string, limit: number, steadyMs: number, count = 1): Take {
     let window = this.#windows.get(key);
     if (window) {
       this.#windows.delete(key);
@@ -39,8 +39,8 @@ export class MemoryLimiter implements RateLimiter {
       if (cell) window.cover(cell);
     }
     this.#windows.set(key, window);
-    if (this.#windows.size > this.#bounds.windowsMax) this.#evict(nowMs);
-    return window.take(limit, nowMs, count);
+    if (this.#windows.size > this.#bounds.windowsMax) this.#evict(steadyMs);
+    return window.take(limit, steadyMs, count);
   }
 
   giveBack(key: string, take: Take): void {
@@ -52,10 +52,10 @@ export class MemoryLimiter implements RateLimiter {
     return this.#windows.size + this.#cells.size;
   }
 
-  #evict(nowMs: number): void {
+  #evict(steadyMs: number): void {
     for (const [key, window] of this.#windows) {
       this.#windows.delete(key);
-      if (!window.isEmpty(nowMs)) this.#merge(key, window);
+      if (!window.isEmpty(steadyMs)) this.#merge(key, window);
       return;
     }
   }

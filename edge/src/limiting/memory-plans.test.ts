@@ -5,7 +5,7 @@ import type { Trouble } from '../ports.ts';
 import { MemoryPlans } from './memory-plans.ts';
 
 let nowMs = monthMs;
-const ports = { nowMs: () => nowMs, report: () => assert.fail('nothing is wrong') };
+const ports = { nowMs: () => nowMs, steadyMs: () => nowMs, report: () => assert.fail('nothing is wrong') };
 const bench: PlanBench = {
   isolates: [new MemoryPlans(ports)],
   setNow: (next) => {
@@ -22,7 +22,8 @@ describe('the memory of plans', () => {
 
   it('is bounded, and says so when it has to forget a month (M2)', () => {
     const troubles: Trouble[] = [];
-    const plans = new MemoryPlans({ nowMs: () => monthMs, report: (trouble) => troubles.push(trouble) }, bounds);
+    const clocks = { nowMs: () => monthMs, steadyMs: () => monthMs };
+    const plans = new MemoryPlans({ ...clocks, report: (trouble) => troubles.push(trouble) }, bounds);
     for (let count = 0; count < 30; count++) plans.take(`a${count}`, quota, 1);
     assert.deepEqual(troubles, []);
     for (let count = 30; count < 1_000; count++) plans.take(`a${count}`, quota, 1);
@@ -41,5 +42,23 @@ describe('the memory of plans', () => {
     for (let count = 0; count < 15; count++) plans.take(`other ${count}`, onlyMinute(100), 1);
     assert.ok(!plans.take('mine', quota, 1).allowed);
     assert.ok(plans.take('a stranger', quota, 1).allowed, 'another’s month is nobody else’s');
+  });
+
+  it('counts minutes by the steady clock, whatever the wall says, and months by the calendar', () => {
+    const clock = { nowMs: monthMs + 7_200_000, steadyMs: monthMs };
+    const troubles: Trouble[] = [];
+    const report = (trouble: Trouble): void => void troubles.push(trouble);
+    const plans = new MemoryPlans({ nowMs: () => clock.nowMs, steadyMs: () => clock.steadyMs, report });
+    const plan = { burst: null, minute: 2, month: 3 };
+    const isAllowed = () => plans.take('a', plan, 1).allowed;
+    assert.deepEqual([isAllowed(), isAllowed(), isAllowed()], [true, true, false]);
+    clock.nowMs -= 3_600_000;
+    clock.steadyMs += 70_000;
+    const last = plans.take('a', plan, 1);
+    assert.ok(last.allowed, 'the minute is over');
+    assert.ok(!isAllowed(), 'the month is not');
+    plans.giveBack('a', last, 1);
+    assert.ok(isAllowed(), 'what is given back counts in neither');
+    assert.deepEqual(troubles, []);
   });
 });

@@ -10,7 +10,7 @@
 import { LRUCache } from 'lru-cache';
 import { edgeLimits } from '../limits.ts';
 import type { Ports } from '../ports.ts';
-import { CallerCounts, retryMsOf } from './caller-counts.ts';
+import { CallerCounts, type Moment, retryMsOf } from './caller-counts.ts';
 import { cellOf } from './cells.ts';
 import type { MonthRow } from './month.ts';
 import type { Plan, PlanLimiter, PlanTake } from './plan.ts';
@@ -22,13 +22,13 @@ export interface MemoryPlanBounds {
 }
 
 export class MemoryPlans implements PlanLimiter {
-  readonly #ports: Pick<Ports, 'nowMs' | 'report'>;
+  readonly #ports: Pick<Ports, 'nowMs' | 'steadyMs' | 'report'>;
   readonly #bounds: MemoryPlanBounds;
   readonly #callers: LRUCache<string, CallerCounts>;
   readonly #cells = new Map<number, CallerCounts>();
   readonly #months = new Map<string, MonthRow>();
 
-  constructor(ports: Pick<Ports, 'nowMs' | 'report'>, bounds: MemoryPlanBounds = edgeLimits) {
+  constructor(ports: Pick<Ports, 'nowMs' | 'steadyMs' | 'report'>, bounds: MemoryPlanBounds = edgeLimits) {
     this.#ports = ports;
     this.#bounds = bounds;
     this.#callers = new LRUCache({
@@ -40,21 +40,26 @@ export class MemoryPlans implements PlanLimiter {
   }
 
   take(key: string, plan: Plan, count: number): PlanTake {
-    const nowMs = this.#ports.nowMs();
+    const now = this.#moment();
     const counts = this.#callers.get(key) ?? this.#begin(key);
-    const allowed = counts.free(plan, nowMs) >= count;
+    const allowed = counts.free(plan, now) >= count;
     if (allowed) counts.add(count);
-    const left = counts.left(plan, nowMs, allowed ? 1 : count);
-    return { allowed, retryMs: allowed ? 0 : retryMsOf(left, count), left, ageMs: 0, leased: 0, atMs: nowMs };
+    const left = counts.left(plan, now, allowed ? 1 : count);
+    return { allowed, retryMs: allowed ? 0 : retryMsOf(left, count), left, ageMs: 0, leased: 0, atMs: now.steadyMs };
   }
 
   giveBack(key: string, { atMs }: PlanTake, count: number): void {
-    this.#callers.get(key)?.giveBack(atMs, count);
+    const { steadyMs, nowMs } = this.#moment();
+    this.#callers.get(key)?.giveBack({ steadyMs: atMs, nowMs: nowMs - (steadyMs - atMs) }, count);
   }
 
   /** Callers, cells and months that are held, for tests. */
   get size(): number {
     return this.#callers.size + this.#cells.size + this.#months.size;
+  }
+
+  #moment(): Moment {
+    return { steadyMs: this.#ports.steadyMs(), nowMs: this.#ports.nowMs() };
   }
 
   #begin(key: string): CallerCounts {
@@ -69,7 +74,7 @@ export class MemoryPlans implements PlanLimiter {
   }
 
   #merge(key: string, counts: CallerCounts): void {
-    if (!counts.areWindowsEmpty(this.#ports.nowMs())) {
+    if (!counts.areWindowsEmpty(this.#ports.steadyMs())) {
       const at = cellOf(key, this.#bounds.cellsMax);
       const cell = this.#cells.get(at) ?? new CallerCounts();
       cell.cover(counts);

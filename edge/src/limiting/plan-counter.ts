@@ -9,7 +9,7 @@
  * Pure. Run by the Durable Object (plan-object.ts).
  */
 import { edgeLimits } from '../limits.ts';
-import { type CallerCounts, retryMsOf } from './caller-counts.ts';
+import { type CallerCounts, type Moment, retryMsOf } from './caller-counts.ts';
 import type { Lefts, Plan } from './plan.ts';
 
 export interface Ask {
@@ -40,15 +40,15 @@ export interface Lease {
 
 export function leaseOf(counts: CallerCounts, plan: Plan, ask: Ask, nowMs: number): Lease {
   const { must, more, spare, unused } = ask;
-  if (unused !== null) counts.giveBack(unused.atMs, unused.count);
-  const free = counts.free(plan, nowMs);
+  if (unused !== null) counts.giveBack(momentOf(unused.atMs), unused.count);
+  const free = counts.free(plan, momentOf(nowMs));
   const isRefused = free < must;
   const { startMs, endMs } = counts.bucketOf(plan, nowMs);
   const leaseMs = Math.max(endMs - nowMs - edgeLimits.leaseMarginMs, 0);
   const needed = must + Math.min(more, Math.max(free - must, 0));
   const granted = isRefused ? 0 : needed + (leaseMs === 0 ? 0 : spareOf(spare, free - needed));
   if (granted > 0) counts.add(granted);
-  const left = counts.left(plan, nowMs, isRefused ? must : 1);
+  const left = counts.left(plan, momentOf(nowMs), isRefused ? must : 1);
   return {
     granted,
     leaseMs,
@@ -56,6 +56,11 @@ export function leaseOf(counts: CallerCounts, plan: Plan, ask: Ask, nowMs: numbe
     retryMs: isRefused ? retryMsOf(left, must) : 0,
     left,
   };
+}
+
+/** An object has one clock for both. */
+export function momentOf(nowMs: number): Moment {
+  return { steadyMs: nowMs, nowMs };
 }
 
 /** C2. */

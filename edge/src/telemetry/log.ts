@@ -10,18 +10,18 @@ export interface LogOptions {
   readonly log: (line: string) => void;
   /** 0 to 1. */
   readonly sampleRate: number;
-  readonly nowMs: () => number;
+  readonly steadyMs: () => number;
   /** 0 (included) to 1 (excluded). */
   readonly random: () => number;
 }
 
-export function createRequestLog({ log, sampleRate, nowMs, random }: LogOptions): Telemetry {
+export function createRequestLog({ log, sampleRate, steadyMs, random }: LogOptions): Telemetry {
   let second = 0;
   let lineCount = 0;
   let droppedCount = 0;
   return (record) => {
     if (sampleRate === 0 || (record.status < 500 && random() >= sampleRate)) return;
-    const now = Math.floor(nowMs() / 1_000);
+    const now = Math.floor(steadyMs() / 1_000);
     if (now !== second) {
       second = now;
       lineCount = 0;

@@ -8,7 +8,7 @@ import type { CacheOutcome, LimiterOutcome, RequestRecord } from './request-reco
 /** Methods that anybody makes up would make as many counters. */
 const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE']);
 
-export function recordOf(exchange: Exchange, answer: Answer, nowMs: number): RequestRecord {
+export function recordOf(exchange: Exchange, answer: Answer, steadyMs: number): RequestRecord {
   const { request, grant, traceparent, clientIp, info } = exchange;
   const caller = info.caller?.() ?? {};
   return {
@@ -16,7 +16,7 @@ export function recordOf(exchange: Exchange, answer: Answer, nowMs: number): Req
     method: methods.has(request.method) ? request.method : 'other',
     status: answer.status,
     code: exchange.refusedWith,
-    durationMs: Math.max(0, nowMs - exchange.startedAtMs),
+    durationMs: Math.max(0, steadyMs - exchange.startedAtMs),
     cache: cacheOutcome(answer.headers['cache-status']),
     limiter: limiterOutcome(exchange.counted),
     tenantId: grant?.merchantId ?? null,

@@ -85,11 +85,11 @@ describe('the record of a request', () => {
 describe('the log of requests', () => {
   function logOf(sampleRate: number, records: readonly RequestRecord[], random = () => 0.5) {
     const lines: Record<string, unknown>[] = [];
-    let nowMs = startMs;
+    let steadyMs = startMs;
     const log = (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>);
-    const telemetry = createRequestLog({ log, sampleRate, nowMs: () => nowMs, random });
+    const telemetry = createRequestLog({ log, sampleRate, steadyMs: () => steadyMs, random });
     for (const each of records) telemetry(each);
-    nowMs += 1_000;
+    steadyMs += 1_000;
     return { lines, telemetry };
   }
 
