@@ -129,11 +129,13 @@ function reachableHost(host: string): string {
 /** The modules' events stand where the modules do. */
 function outboxOf({ config, log, metrics }: Platform): OutboxService | null {
   const clientId = `local-plus-outbox-${config.writerId}`;
-  return createOutbox({ databaseUrl: config.databaseUrl, brokers: config.kafkaBrokers, clientId, log, metrics });
+  const { databaseUrl, kafkaBrokers: brokers, kafkaAccess } = config;
+  return createOutbox({ ...kafkaAccess, databaseUrl, brokers, clientId, log, metrics });
 }
 
 function relayOf({ config, databases, log, metrics }: Platform): RelayService {
   const relay = createRelay({
+    ...config.kafkaAccess,
     writerId: config.writerId,
     databaseUrl: databases.ledger.own.url,
     brokers: config.kafkaBrokers,

@@ -60,6 +60,27 @@ describe('the configuration', () => {
     assert.equal(faultsOf({}).split('\n').length, 3);
   });
 
+  it('takes how Kafka knows it and it Kafka, whole or not at all', () => {
+    assert.deepEqual(readConfig(good).kafkaAccess, { ssl: false });
+    const named = {
+      KAFKA_SASL_MECHANISM: 'scram-sha-512',
+      KAFKA_SASL_USERNAME: 'core',
+      KAFKA_SASL_PASSWORD: 'not-to-be-repeated',
+    };
+    assert.deepEqual(readConfig({ ...good, ...named, KAFKA_SSL: 'true' }).kafkaAccess, {
+      ssl: true,
+      sasl: { mechanism: 'scram-sha-512', username: 'core', password: 'not-to-be-repeated' },
+    });
+    assert.deepEqual(readConfig({ ...good, KAFKA_SSL: 'false', KAFKA_SASL_MECHANISM: '' }).kafkaAccess, { ssl: false });
+    for (const name of Object.keys(named)) {
+      const faults = faultsOf({ ...good, ...named, [name]: '' });
+      assert.match(faults, new RegExp(`^${name}: is wanted with the other two`));
+      assert.doesNotMatch(faults, /not-to-be-repeated/);
+    }
+    assert.match(faultsOf({ ...good, ...named, KAFKA_SASL_MECHANISM: 'gssapi' }), /^KAFKA_SASL_MECHANISM: must be one/);
+    assert.match(faultsOf({ ...good, KAFKA_SSL: 'yes' }), /^KAFKA_SSL: must be true or false$/);
+  });
+
   it('takes keys for the codes of gift cards, or none', () => {
     const keysOf = (GIFTCARD_CODE_KEYS: string) => readConfig({ ...good, GIFTCARD_CODE_KEYS }).giftcardCodeKeys;
     assert.deepEqual([readConfig(good).giftcardCodeKeys, keysOf('')], [[], []]);

@@ -6,6 +6,7 @@ import { hash } from 'node:crypto';
 import path from 'node:path';
 import { parseSigningKeys, type SigningKey, shards } from '@local-plus/contracts';
 import { z } from 'zod';
+import type { KafkaAccess } from './platform/kafka/index.ts';
 import { type LogLevel, logLevels } from './platform/telemetry/index.ts';
 
 /** Where the schema's files stand; not a matter of the environment. */
@@ -27,6 +28,8 @@ export interface Config {
   readonly ledgerDatabaseId: number;
   /** Empty: events wait in the ledger. */
   readonly kafkaBrokers: readonly string[];
+  /** How every client of ours comes in there. */
+  readonly kafkaAccess: KafkaAccess;
   /** null: nothing is cached between processes. */
   readonly redisUrl: string | null;
   readonly signingKeys: readonly [SigningKey, ...SigningKey[]];
@@ -55,6 +58,9 @@ const ADMIN_TOKEN_CHARS_MIN = 32;
 const CODE_KEYS_MAX = 8;
 /** Of AES-256. */
 const CUSTOMER_KEY_BYTES = 32;
+
+/** Those that take a name and a password. */
+const saslMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 
 const databaseUrl = z
   .url({ protocol: /^postgres(ql)?$/, error: 'must look like postgres://user:password@host:port/database' })
@@ -116,6 +122,13 @@ const environment = z.object({
     .default('')
     .transform(list)
     .pipe(z.array(z.string().regex(/^[^:\s]+:\d{1,5}$/, 'must be host:port, separated by commas'))),
+  KAFKA_SSL: z
+    .enum(['true', 'false', ''], 'must be true or false')
+    .default('')
+    .transform((text) => text === 'true'),
+  KAFKA_SASL_MECHANISM: z.enum(['', ...saslMechanisms], `must be one of ${saslMechanisms.join(', ')}`).default(''),
+  KAFKA_SASL_USERNAME: z.string().default(''),
+  KAFKA_SASL_PASSWORD: z.string().default(''),
   REDIS_URL: z
     .union([z.literal(''), z.url({ protocol: /^rediss?$/ })], { error: 'must look like redis://host:port' })
     .default(''),
@@ -124,13 +137,11 @@ const environment = z.object({
     .string()
     .default('')
     .transform((text, context) => (text === '' ? [] : readKeys(text, context)))
-    .refine((keys) => new Set(keys.map(({ keyId }) => keyId)).size === keys.length, 'names a key twice')
     .refine((keys) => keys.length <= CODE_KEYS_MAX, `has more than ${CODE_KEYS_MAX} keys`),
   CUSTOMER_KEYS: z
     .string()
     .default('')
     .transform((text, context) => (text === '' ? [] : readKeys(text, context)))
-    .refine((keys) => new Set(keys.map(({ keyId }) => keyId)).size === keys.length, 'names a key twice')
     .refine(
       (keys) => keys.every(({ secret }) => secret.length === CUSTOMER_KEY_BYTES),
       'has a key that is not of 32 bytes',
@@ -151,7 +162,7 @@ const environment = z.object({
 
 /** Throws a {@link ConfigError} with one line per fault. */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const values = parse(environment.superRefine(checkDatabases), env);
+  const values = parse(environment.superRefine(checkDatabases).superRefine(checkSasl), env);
   return {
     host: values.CORE_HOST,
     port: values.CORE_PORT,
@@ -160,6 +171,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     ledgerDatabases: allDatabases(values),
     ledgerDatabaseId: values.LEDGER_DATABASE_ID,
     kafkaBrokers: values.KAFKA_BROKERS,
+    kafkaAccess: kafkaAccessOf(values),
     redisUrl: values.REDIS_URL === '' ? null : values.REDIS_URL,
     signingKeys: values.EDGE_SIGNING_KEYS,
     giftcardCodeKeys: values.GIFTCARD_CODE_KEYS,
@@ -190,6 +202,20 @@ function checkDatabases(values: z.output<typeof environment>, context: z.Refinem
   if (!allDatabases(values).has(id)) fault('LEDGER_DATABASE_ID', 'is none of LEDGER_DATABASES');
   if (further.size > 0 && WRITER_ID === shards.nobody)
     fault('WRITER_ID', 'must be 1 or more where there are several databases');
+}
+
+function checkSasl(values: z.output<typeof environment>, context: z.RefinementCtx): void {
+  const names = ['KAFKA_SASL_MECHANISM', 'KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const;
+  const missing = names.filter((name) => values[name] === '');
+  if (missing.length === names.length) return;
+  for (const name of missing) {
+    context.addIssue({ code: 'custom', path: [name], message: 'is wanted with the other two of KAFKA_SASL_…' });
+  }
+}
+
+function kafkaAccessOf(values: z.output<typeof environment>): KafkaAccess {
+  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = values;
+  return { ssl: values.KAFKA_SSL, ...(mechanism === '' ? {} : { sasl: { mechanism, username, password } }) };
 }
 
 function parse<Schema extends z.ZodType>(schema: Schema, env: NodeJS.ProcessEnv): z.output<Schema> {

@@ -6,7 +6,7 @@
  */
 import type { Log } from '@local-plus/actors';
 import { type RequestId, type Topic, uuidV7 } from '@local-plus/contracts';
-import { collectProducerMetrics, createProducer } from '../platform/kafka/index.ts';
+import { collectProducerMetrics, createProducer, type KafkaAccess } from '../platform/kafka/index.ts';
 import type { Metrics } from '../platform/telemetry/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { checkOutboxLimits, type OutboxLimits, outboxLimits } from './limits.ts';
@@ -77,7 +77,7 @@ export function announceEach(parameter: number, from: string): string {
     where row_id in (select id from ${from}))`;
 }
 
-export interface OutboxOptions {
+export interface OutboxOptions extends KafkaAccess {
   /** Where the modules write. */
   readonly databaseUrl: string;
   /** Empty: there is no Kafka, and events wait in the table. */
@@ -99,12 +99,13 @@ export interface OutboxService {
 
 /** Publishes the outbox while no other process does. null: there is no Kafka. */
 export function createOutbox(options: OutboxOptions): OutboxService | null {
-  const { databaseUrl, brokers, clientId, log, metrics } = options;
+  const { databaseUrl, brokers, clientId, log, metrics, ssl, sasl } = options;
   if (brokers.length === 0) return null;
   const limits = { ...outboxLimits, ...options.limits };
   checkOutboxLimits(limits);
-  const producer = createProducer({ brokers, clientId, log });
-  const store = new PostgresOutboxStore(databaseUrl);
+  const access = { ...(ssl === undefined ? {} : { ssl }), ...(sasl === undefined ? {} : { sasl }) };
+  const producer = createProducer({ brokers, clientId, log, ...access });
+  const store = new PostgresOutboxStore(databaseUrl, limits);
   const ports = { clock: systemClock, timer: systemTimer, random: Math.random, log, limits };
   const publisher = new Publisher({ ...ports, store, producer });
   registerMetrics(metrics, publisher);

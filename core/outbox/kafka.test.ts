@@ -6,13 +6,14 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { merchantOnboardedEvent, topics, uuidV7 } from '@local-plus/contracts';
-import { createMetrics } from '../platform/telemetry/index.ts';
+import { createMetrics, type Metrics } from '../platform/telemetry/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { type ReceivedRecord, readTopic, startBroker, type TestBroker } from '../test/kafka.ts';
 import { quiet } from '../test/log.ts';
 import { eventually, meanwhile } from '../test/stack.ts';
 import { announce, createOutbox, newEvent, type OutboxService } from './index.ts';
-import type { OutboxLimits } from './limits.ts';
+import { checkOutboxLimits, type OutboxLimits, outboxLimits } from './limits.ts';
+import { PostgresOutboxStore } from './store.ts';
 
 const topic = topics.merchantOnboarded;
 const quick = { pollMs: 10, takeOverMs: 50, backoffMs: 20, backoffMsMax: 200, countEveryMs: 50, rowsMax: 20 };
@@ -110,6 +111,17 @@ async function written(ids: readonly string[]): Promise<Map<string, string[]>> {
   return found;
 }
 
+/** What is scraped comes to be this. */
+async function gauges(metrics: Metrics, expected: { publishing: number; waiting: number }): Promise<void> {
+  await eventually(`the gauges say ${JSON.stringify(expected)}`, async () => {
+    const scrape = await metrics.render();
+    return (
+      scrape.includes(`\noutbox_publishing ${expected.publishing}\n`) &&
+      scrape.includes(`\noutbox_waiting ${expected.waiting}\n`)
+    );
+  });
+}
+
 const newIds = (count: number) => Array.from({ length: count }, () => uuidV7<string>(Date.now()));
 
 describe('the outbox on Kafka', () => {
@@ -198,13 +210,29 @@ describe('the outbox on Kafka', () => {
     await broker.server.kill();
     await database.pool().write(change, [id, eventOf(id)]);
     await eventually('it says so', () => service.status().failuresTotal > 0);
-    assert.equal(await waiting(), 1);
+    await gauges(metrics, { publishing: 0, waiting: 1 });
+    const [other = ''] = newIds(1);
+    await database.pool().write(change, [other, eventOf(other)]);
+    await gauges(metrics, { publishing: 0, waiting: 2 });
+    assert.equal(await waiting(), 2);
     assert.match(await metrics.render(), /\noutbox_failures_total [1-9]/);
     await broker.server.start();
     await eventually('Kafka is back', async () => (await waiting()) === 0, 60_000);
+    await gauges(metrics, { publishing: 1, waiting: 0 });
     await service.stop(5_000);
     await service.stop(5_000);
     const { service: next } = publisher('next');
     await eventually('another takes over', () => next.status().isPublishing);
+  });
+
+  it('lets another publish when who holds the lock stands still, however well its host is', async () => {
+    const [still, next] = [300, 60_000].map((silenceMs) => new PostgresOutboxStore(database.url, { silenceMs }));
+    assert.ok(still && next);
+    assert.deepEqual([await still.hold(), await next.hold()], [true, false]);
+    await eventually('the server ends the session', () => next.hold());
+    assert.equal(await still.hold(), false, 'it has noticed');
+    await Promise.all([still.close(), next.close()]);
+    await assert.rejects(next.hold(), /was ended here/);
+    assert.throws(() => checkOutboxLimits({ ...outboxLimits, silenceMs: 40_000 }), /does not stand still/);
   });
 });

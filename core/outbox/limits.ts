@@ -1,4 +1,5 @@
 /** The bounds of the outbox's publisher, and the relations between them. Times are milliseconds. All can be set. */
+import { kafkaLimits } from '../platform/kafka/index.ts';
 
 export interface OutboxLimits {
   /** Events of one read, and of one produce request; the request ends sooner at so many bytes of payload. */
@@ -8,6 +9,8 @@ export interface OutboxLimits {
   readonly pollMs: number;
   /** How often a process that does not publish asks whether it may. */
   readonly takeOverMs: number;
+  /** A process that holds the lock and asks nothing for so long stands still: the server ends its session, and the lock with it. */
+  readonly silenceMs: number;
   /** The pause after a failure, doubled up to the maximum, then shortened at random by up to a half. */
   readonly backoffMs: number;
   readonly backoffMsMax: number;
@@ -26,6 +29,7 @@ export const outboxLimits: OutboxLimits = {
   requestBytesMax: 512 * 1_024,
   pollMs: 200,
   takeOverMs: 2_000,
+  silenceMs: 60_000,
   backoffMs: 100,
   backoffMsMax: 5_000,
   retentionMs: 3 * 24 * 3_600_000,
@@ -40,6 +44,9 @@ export function checkOutboxLimits(limits: OutboxLimits): void {
   const relations: readonly [boolean, string][] = [
     [limits.rowsMax >= 1, 'a request has an event'],
     [limits.backoffMs <= limits.backoffMsMax, 'the backoff grows towards its maximum'],
+    // It connects and sends between two statements, each for so long at most.
+    [limits.silenceMs > 2 * kafkaLimits.sendMs + limits.pollMs, 'who waits for Kafka does not stand still'],
+    [limits.silenceMs > limits.takeOverMs, 'who waits for its turn keeps its connection'],
     [limits.pollMs <= limits.takeOverMs, 'who publishes looks more often than who waits for its turn'],
   ];
   for (const [holds, relation] of relations) {

@@ -28,9 +28,9 @@ export interface PublisherPorts {
 }
 
 export interface PublisherStatus {
-  /** Whether this process is the one that publishes. */
+  /** Whether this process is the one that publishes, and can. */
   readonly isPublishing: boolean;
-  /** null: another process publishes, and knows. */
+  /** null: another process publishes, and knows. Counted while Kafka is away, too. */
   readonly backlog: Backlog | null;
   readonly publishedTotal: number;
   readonly failuresTotal: number;
@@ -39,7 +39,8 @@ export interface PublisherStatus {
 
 export class Publisher {
   readonly #ports: PublisherPorts;
-  #isPublishing = false;
+  /** Its turn, by the lock; while it cannot publish it lets the lock go between its tries, and counts on as long as nobody takes it. */
+  #isTurn = false;
   #isStopped = false;
   #backlog: Backlog | null = null;
   #publishedTotal = 0;
@@ -57,7 +58,7 @@ export class Publisher {
 
   get status(): PublisherStatus {
     return {
-      isPublishing: this.#isPublishing,
+      isPublishing: this.#isTurn && this.#tries === 0,
       backlog: this.#backlog,
       publishedTotal: this.#publishedTotal,
       failuresTotal: this.#failuresTotal,
@@ -104,8 +105,9 @@ export class Publisher {
   /** @returns how long to pause before the next */
   async #step(): Promise<number> {
     const { store, producer, timer, limits } = this.#ports;
-    this.#publishing(await store.hold());
-    if (!this.#isPublishing) return limits.takeOverMs;
+    this.#turn(await store.hold());
+    if (!this.#isTurn) return limits.takeOverMs;
+    await this.#count();
     if (!producer.connected) await producer.connect();
     const rows = await store.waiting(limits.rowsMax);
     const chunk = chunkOf(rows, limits.requestBytesMax);
@@ -114,33 +116,37 @@ export class Publisher {
       await store.mark(chunk.map(({ place }) => place));
       this.#publishedTotal += chunk.length;
     }
-    await this.#tidy();
+    await this.#remove();
     // Between two requests everyone else has a turn.
     await new Promise<void>((resolve) => timer.soon(resolve));
     return chunk.length < rows.length || rows.length === limits.rowsMax ? 0 : limits.pollMs;
   }
 
-  async #tidy(): Promise<void> {
+  /** Before Kafka is asked for: what waits while it is away has to show. */
+  async #count(): Promise<void> {
     const { store, clock, limits } = this.#ports;
     const nowMs = clock.monotonicMs();
-    if (nowMs >= this.#countAtMs) {
-      this.#backlog = await store.backlog(limits.countRowsMax);
-      this.#countAtMs = nowMs + limits.countEveryMs;
-    }
-    if (nowMs >= this.#removeAtMs) {
-      const removed = await store.remove(limits.retentionMs, limits.removeRowsMax);
-      this.#removedTotal += removed;
-      // As much as fits into one statement: there is more.
-      this.#removeAtMs = removed === limits.removeRowsMax ? 0 : nowMs + limits.removeEveryMs;
-    }
+    if (nowMs < this.#countAtMs) return;
+    this.#backlog = await store.backlog(limits.countRowsMax);
+    this.#countAtMs = nowMs + limits.countEveryMs;
   }
 
-  #publishing(isPublishing: boolean): void {
-    if (this.#isPublishing === isPublishing) return;
-    this.#isPublishing = isPublishing;
+  async #remove(): Promise<void> {
+    const { store, clock, limits } = this.#ports;
+    const nowMs = clock.monotonicMs();
+    if (nowMs < this.#removeAtMs) return;
+    const removed = await store.remove(limits.retentionMs, limits.removeRowsMax);
+    this.#removedTotal += removed;
+    // As much as fits into one statement: there is more.
+    this.#removeAtMs = removed === limits.removeRowsMax ? 0 : nowMs + limits.removeEveryMs;
+  }
+
+  #turn(isTurn: boolean): void {
+    if (this.#isTurn === isTurn) return;
+    this.#isTurn = isTurn;
     this.#countAtMs = 0;
-    if (!isPublishing) this.#backlog = null;
-    this.#ports.log.info(isPublishing ? 'this process publishes the outbox' : 'another process publishes the outbox');
+    if (!isTurn) this.#backlog = null;
+    this.#ports.log.info(isTurn ? 'this process publishes the outbox' : 'another process publishes the outbox');
   }
 
   #recovered(): void {

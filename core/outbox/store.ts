@@ -1,10 +1,12 @@
 /**
  * The publisher's SQL. One connection of its own, which holds the lock of the one who publishes: the lock ends with the
- * connection, so there is nobody to be declared dead, and no clock decides.
+ * connection, so there is nobody to be declared dead. The server ends the session of a host that has vanished, and of a process
+ * that stands still and says nothing for {@link OutboxLimits.silenceMs}.
  *
  * Every failure becomes an {@link OutboxFailure}, and the connection is given up with it.
  */
 import { LoneConnection } from '../platform/postgres/index.ts';
+import type { OutboxLimits } from './limits.ts';
 
 export interface WaitingEvent {
   /** A `bigint`, as text. */
@@ -35,7 +37,7 @@ export interface OutboxStore {
   /** @returns how many were removed */
   remove(olderThanMs: number, rowsMax: number): Promise<number>;
   backlog(rowsMax: number): Promise<Backlog>;
-  /** Never rejects. */
+  /** For good: what is asked afterwards fails. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -68,12 +70,18 @@ export class PostgresOutboxStore implements OutboxStore {
   readonly #connection: LoneConnection;
   #isHolder = false;
 
-  constructor(databaseUrl: string) {
+  constructor(databaseUrl: string, { silenceMs }: Pick<OutboxLimits, 'silenceMs'>) {
     this.#connection = new LoneConnection({
       url: databaseUrl,
       name: 'local-plus outbox',
-      // A lost mark only repeats: no wait for its disk.
-      settings: { synchronous_commit: 'off', jit: 'off', max_parallel_workers_per_gather: 0, enable_seqscan: 'off' },
+      settings: {
+        // A lost mark only repeats: no wait for its disk.
+        synchronous_commit: 'off',
+        jit: 'off',
+        max_parallel_workers_per_gather: 0,
+        enable_seqscan: 'off',
+        idle_session_timeout: silenceMs,
+      },
       failure: (message, options) => new OutboxFailure(message, options),
       ended: () => {
         this.#isHolder = false;
@@ -90,7 +98,7 @@ export class PostgresOutboxStore implements OutboxStore {
 
   /** By ending the connection: whatever else is the matter, the lock is gone then. */
   release(): Promise<void> {
-    return this.close();
+    return this.#connection.close();
   }
 
   waiting(rowsMax: number): Promise<readonly WaitingEvent[]> {
@@ -115,6 +123,6 @@ export class PostgresOutboxStore implements OutboxStore {
   }
 
   close(): Promise<void> {
-    return this.#connection.close();
+    return this.#connection.end();
   }
 }

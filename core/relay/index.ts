@@ -8,7 +8,7 @@ import {
   type Compression,
   collectProducerMetrics,
   createThreadedProducer,
-  type KafkaOptions,
+  type KafkaAccess,
 } from '../platform/kafka/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
 import type { Barrier } from './barriers.ts';
@@ -22,7 +22,7 @@ export type { Barrier } from './barriers.ts';
 export type { RelayLimits } from './limits.ts';
 export type { RelayMode, RelayStatus } from './relay.ts';
 
-export interface RelayOptions extends Pick<KafkaOptions, 'ssl' | 'sasl'> {
+export interface RelayOptions extends KafkaAccess {
   /** Whose batches; 0 … 1,023. */
   readonly writerId: number;
   /** Where the writer writes: the primary, not a replica. */

@@ -25,6 +25,12 @@ export interface RelayLimits {
   readonly pollMs: number;
   /** How often it is asked whether a shard's former owner has published what this writer waits for. */
   readonly barrierPollMs: number;
+  /** Writers that nobody runs any more of which the rest is published at once: each has a connection and a thread. */
+  readonly tendedMax: number;
+  /** How long one of them stands at barriers before it lets another begin, where there are more. */
+  readonly tendedStillMs: number;
+  /** Pauses while it stops: shorter than others, and yet not none, whatever is away. */
+  readonly stopPauseMs: number;
   /** The pause after a failure, doubled up to the maximum, then shortened at random by up to a half. */
   readonly backoffMs: number;
   readonly backoffMsMax: number;
@@ -42,6 +48,9 @@ export const relayLimits: RelayLimits = {
   stopSaveMs: 2_000,
   pollMs: 1_000,
   barrierPollMs: 50,
+  tendedMax: 4,
+  tendedStillMs: 2_000,
+  stopPauseMs: 50,
   backoffMs: 100,
   backoffMsMax: 5_000,
   backlogRowsMax: 1_000_000,
@@ -53,6 +62,11 @@ export function checkRelayLimits(limits: RelayLimits): void {
     [limits.pageRowsMax > positionBounds.placeMax + 1, 'a page holds at least one whole batch and a row of the next'],
     [limits.memoryRowsMax > positionBounds.placeMax, 'memory holds at least one whole batch'],
     [limits.requestRowsMax >= 1, 'a request has a row'],
+    [limits.tendedMax >= 1, 'somebody is tended'],
+    [
+      limits.tendedStillMs >= 4 * limits.barrierPollMs && limits.tendedStillMs >= 4 * limits.progressMs,
+      'whoever waits at a barrier has asked for it, and others have said how far they are',
+    ],
     [limits.backoffMs <= limits.backoffMsMax, 'the backoff grows towards its maximum'],
   ];
   for (const [holds, relation] of relations) {

@@ -79,8 +79,8 @@ describe('the relays of several writers', () => {
     return runtime;
   }
 
-  function relayOf(log: Log, writerId: number, name = String(writerId)): Relay {
-    const ports = { clock: systemClock, timer: systemTimer, random: Math.random, log: quiet, limits };
+  function relayOf(log: Log, writerId: number, name = String(writerId), bounds = limits): Relay {
+    const ports = { clock: systemClock, timer: systemTimer, random: Math.random, log: quiet, limits: bounds };
     const relay = new Relay({
       ...ports,
       writerId,
@@ -186,4 +186,127 @@ describe('the relays of several writers', () => {
     assert.deepEqual(log.versions(account), [1, 2, 3, 4, 5]);
     await eventually('it is done with', () => tending.tendedTotal === 1);
   });
+
+  for (const tendedMax of [4, 1]) {
+    it(`publish what dead writers have left that wait for each other, ${tendedMax} at once`, async () => {
+      const log = new Log();
+      const ids = [1, 2, 3].map((each) => 100 * (tendedMax + 4) + each) as [number, number, number];
+      const [first, second, taker] = [await writer(ids[0]), await writer(ids[1]), await writer(ids[2])];
+      const [one, other] = twoShards();
+      await database.sql`update shards set writer_id = ${ids[0]} where id = ${shards.shardOf(one)}`;
+      await database.sql`update shards set writer_id = ${ids[1]} where id = ${shards.shardOf(other)}`;
+      // Each has something that the other has to be published for, and something that waits for the other.
+      for (let round = 0; round < 3; round++) {
+        await earn(first, one, 1);
+        await earn(second, other, 1);
+        await handOver(first, [ids[0], ids[1]], one);
+        await handOver(second, [ids[1], ids[0]], other);
+        await earn(first, other, 1);
+        await earn(second, one, 1);
+        await handOver(first, [ids[0], ids[1]], other);
+        await handOver(second, [ids[1], ids[0]], one);
+      }
+      await die(ids[0], ids[2], one);
+      await die(ids[1], ids[2], other);
+      await earn(taker, one, 1);
+      await earn(taker, other, 1);
+      relayOf(log, ids[2]).start();
+      const tending = new Tending({
+        store: new PostgresRelayStore(database.url),
+        relayOf: (writerId) => relayOf(log, writerId),
+        clock: systemClock,
+        timer: systemTimer,
+        log: quiet,
+        limits: { ...limits, tendedMax, tendedStillMs: 100 },
+      });
+      stopping.push(() => tending.stop());
+      await eventually('all is published', () => {
+        tending.tend([ids[0], ids[1]]);
+        return log.versions(one).length === 7 && log.versions(other).length === 7;
+      });
+      for (const account of [one, other]) assert.deepEqual(log.versions(account), [1, 2, 3, 4, 5, 6, 7]);
+      await eventually('both are done with', () => tending.tendedTotal === 2);
+    });
+  }
+
+  it('wait for nothing of a writer that has committed nothing, however often its shards move on', async () => {
+    const log = new Log();
+    const [none, first, second] = [71, 72, 73] as const;
+    const runtimes = [await writer(first), await writer(second)] as const;
+    const [account] = newAccounts(1) as [AccountId];
+    await database.sql`delete from shard_moves`;
+    await database.sql`update shards set writer_id = ${none} where id = ${shards.shardOf(account)}`;
+    await die(none, first, account);
+    assert.deepEqual(await movesOf(account), []);
+    assert.deepEqual((await store.view(first)).arrivals, []);
+    // As it was noted by a process of an earlier version.
+    await database.sql`insert into shard_moves values (${shards.shardOf(account)}, 1, ${none}, 0, ${first}, 0)`;
+    assert.deepEqual((await store.view(first)).arrivals, []);
+    await handOver(runtimes[0], [first, second], account);
+    await handOver(runtimes[1], [second, first], account);
+    assert.deepEqual(await movesOf(account), [none], 'it does not multiply');
+    await earn(runtimes[0], account, 2);
+    const relay = relayOf(log, first);
+    relay.start();
+    await eventually('all is published', () => log.versions(account).length === 2);
+    assert.equal(relay.status.barriers, 0);
+    assert.deepEqual(await movesOf(account), [], 'it is gone');
+  });
+
+  it('stop at a barrier without leaving a connection behind', async () => {
+    const [first, second] = [await writer(81), await writer(82)];
+    await database.sql`update shards set writer_id = 81, version = version + 1`;
+    const [account] = newAccounts(1) as [AccountId];
+    await earn(first, account, 1);
+    await handOver(first, [81, 82], account);
+    await earn(second, account, 1);
+    const sessions = async () => {
+      const rows = await database.sql`select 1 from pg_stat_activity where application_name = 'local-plus relay'`;
+      return rows.length;
+    };
+    const before = await sessions();
+    const relay = relayOf(new Log(), 82, '82', { ...limits, barrierPollMs: 300 });
+    relay.start();
+    await eventually('the barrier is seen', () => relay.status.barriers === 1);
+    await pause(50);
+    await relay.stop(20);
+    await pause(500);
+    assert.equal(await sessions(), before);
+  });
+
+  it('ask a table that is away now and then while they stop', async () => {
+    const ports = { clock: systemClock, timer: systemTimer, random: Math.random, log: quiet, limits };
+    const store = new PostgresRelayStore('postgres://nobody:x@127.0.0.1:1/nothing');
+    const relay = new Relay({ ...ports, writerId: 1, store, producer: new Log().producer('1') });
+    relay.start();
+    await eventually('it has asked', () => relay.counters.tableFailures > 0);
+    const before = relay.counters.tableFailures;
+    await relay.stop(1_000);
+    const tries = relay.counters.tableFailures - before;
+    assert.ok(tries > 0 && tries <= 1_000 / limits.stopPauseMs + 2, `${tries} tries`);
+  });
+
+  /** The former owners that the shard's new ones are told to wait for. */
+  async function movesOf(accountId: AccountId): Promise<number[]> {
+    const rows = await database.sql<{ from_writer: number }[]>`
+      select from_writer from shard_moves where shard_id = ${shards.shardOf(accountId)}`;
+    return rows.map(({ from_writer }) => from_writer);
+  }
+
+  /** The account's shard is taken over. */
+  async function die(deadId: number, takerId: number, accountId: AccountId): Promise<void> {
+    const view = await store.view(deadId);
+    const epoch = view.writers.find(({ id }) => id === deadId)?.epoch ?? 0;
+    const shard = shards.shardOf(accountId);
+    const version = view.shards.find(([id]) => id === shard)?.[2] ?? 0;
+    assert.equal(await store.takeOver({ writerId: deadId, epoch }, [{ shard, version, to: takerId }]), 1);
+  }
 });
+
+/** Two accounts that move by themselves. */
+function twoShards(): [AccountId, AccountId] {
+  const [one, ...others] = newAccounts(20) as [AccountId, ...AccountId[]];
+  const other = others.find((each) => shards.shardOf(each) !== shards.shardOf(one));
+  assert.ok(other);
+  return [one, other];
+}

@@ -20,6 +20,7 @@ export class Progress {
   #saving: Promise<void> | null = null;
   #cancel: (() => void) | null = null;
   #failing = false;
+  #isFinal = false;
 
   /** @param saved what the store holds */
   constructor(ports: ProgressPorts, saved: number) {
@@ -35,12 +36,12 @@ export class Progress {
     this.#schedule();
   }
 
-  /** Writes what is not written yet. Resolves when that succeeded or failed once. */
+  /** Writes what is not written yet, for the last time. Resolves when that succeeded or failed once. */
   async flush(): Promise<void> {
+    this.#isFinal = true;
     this.#unschedule();
     if (this.#saving) await this.#saving;
     if (this.#wanted > this.#saved) await this.#save();
-    this.#unschedule();
   }
 
   #unschedule(): void {
@@ -49,7 +50,7 @@ export class Progress {
   }
 
   #schedule(): void {
-    if (this.#cancel || this.#saving || this.#wanted === this.#saved) return;
+    if (this.#isFinal || this.#cancel || this.#saving || this.#wanted === this.#saved) return;
     const { clock, timer, everyMs } = this.#ports;
     const waitMs = Math.min(everyMs, Math.max(0, this.#savedAtMs + everyMs - clock.monotonicMs()));
     this.#cancel = timer.after(waitMs, () => {

@@ -231,9 +231,8 @@ export class Relay {
   }
 
   async #waitAtBarrier(): Promise<void> {
-    const { timer, limits } = this.#ports;
-    await new Promise<void>((resolve) => timer.after(limits.barrierPollMs, resolve));
-    await this.#readBarriers();
+    await this.#pause(this.#ports.limits.barrierPollMs, false);
+    if (!this.#over()) await this.#readBarriers();
   }
 
   /** Lets the batches of a moment share a request; the first one after a pause does not wait. */
@@ -287,12 +286,17 @@ export class Relay {
     return this.#stopAtMs !== Number.POSITIVE_INFINITY;
   }
 
-  /** Waits. A stop ends it early, and an offer if it is told so. Answers whether it was ended early. */
+  /**
+   * Waits. A stop ends it early, and an offer if it is told so. Answers whether it was ended early. What begins during a stop is
+   * short, but not nothing: a table that is away would be asked without end.
+   */
   #pause(waitMs: number, untilOffered: boolean): Promise<boolean> {
-    const { timer } = this.#ports;
+    const { timer, clock, limits } = this.#ports;
     return new Promise((resolve) => {
-      if (this.#stopping || (untilOffered && this.#newest > this.#cursor)) return timer.soon(() => resolve(true));
-      const cancel = timer.after(waitMs, () => {
+      if (untilOffered && (this.#stopping || this.#newest > this.#cursor)) return timer.soon(() => resolve(true));
+      const leftMs = Math.max(0, this.#stopAtMs - clock.monotonicMs());
+      const pauseMs = this.#stopping ? Math.min(waitMs, leftMs, limits.stopPauseMs) : waitMs;
+      const cancel = timer.after(pauseMs, () => {
         this.#wake = null;
         resolve(false);
       });

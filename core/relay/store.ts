@@ -34,9 +34,9 @@ export interface RelayStore {
   page(writerId: number, cursor: number, rowsMax: number): Promise<Announcement[]>;
   /** The barriers before this writer's batches that nobody has passed yet. */
   barriers(writerId: number): Promise<readonly Barrier[]>;
-  /** Of these writers, the first of which not everything is published; null: none. */
-  behind(writerIds: readonly number[]): Promise<number | null>;
-  /** Never rejects. */
+  /** Of these writers, those of which not everything is published. */
+  behind(writerIds: readonly number[]): Promise<readonly number[]>;
+  /** For good: what is asked afterwards fails. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -73,11 +73,11 @@ select seq, account_id, program_id, contra_account_id, correlation_id, kind::tex
   reference, traceparent
 from transactions where seq > $1::bigint and seq <= $2::bigint order by seq limit $3::bigint`;
 
-/** What has served goes on the way. */
+/** What has served goes on the way. A writer that has published nothing yet has no progress: 0. */
 const barriersStatement = `
 with served as (
-  delete from shard_moves as m using relay_progress as p
-  where m.to_writer = $1::smallint and p.writer_id = m.from_writer and p.batch >= m.from_batch
+  delete from shard_moves as m where m.to_writer = $1::smallint
+    and m.from_batch <= coalesce((select batch from relay_progress where writer_id = m.from_writer), 0)
 )
 select m.shard_id, m.version, m.from_writer, m.from_batch, m.to_batch
 from shard_moves as m left join relay_progress as p on p.writer_id = m.from_writer
@@ -85,7 +85,7 @@ where m.to_writer = $1::smallint and coalesce(p.batch, 0) < m.from_batch`;
 
 const behindStatement = `
 select w.id from writers as w left join relay_progress as p on p.writer_id = w.id
-where w.id = any ($1::text[]::smallint[]) and w.batch > coalesce(p.batch, 0) order by w.id limit 1`;
+where w.id = any ($1::text[]::smallint[]) and w.batch > coalesce(p.batch, 0) order by w.id`;
 
 /** `bigint` arrives as text. */
 interface BarrierRow {
@@ -165,13 +165,13 @@ export class PostgresRelayStore implements RelayStore {
     }));
   }
 
-  async behind(writerIds: readonly number[]): Promise<number | null> {
-    const [row] = await this.#connection.run<{ id: number }>(behindStatement, [`{${writerIds.join(',')}}`]);
-    return row?.id ?? null;
+  async behind(writerIds: readonly number[]): Promise<readonly number[]> {
+    const rows = await this.#connection.run<{ id: number }>(behindStatement, [`{${writerIds.join(',')}}`]);
+    return rows.map(({ id }) => id);
   }
 
   close(): Promise<void> {
-    return this.#connection.close();
+    return this.#connection.end();
   }
 }
 

@@ -21,17 +21,13 @@ export class Tail {
   /** The index of the oldest batch held. */
   #first = 0;
   #rows = 0;
+  /** The newest batch ever offered; 0 when there was none. */
   #newest = 0;
   /** Rows that were dropped unseen. */
   rowsDroppedTotal = 0;
 
   constructor(bounds: TailBounds) {
     this.#bounds = bounds;
-  }
-
-  /** The newest batch ever offered; 0 when there was none. */
-  get newest(): number {
-    return this.#newest;
   }
 
   get rows(): number {

@@ -138,6 +138,9 @@ describe('processes of core on two databases', () => {
     assert.equal((await tenant.balance(from)).balance, 30, 'the points are in transit');
     await two.second.start();
     await eventually('the sweep has finished it', async () => (await two.openTransfers()) === 0, 60_000);
+    // Its process shows state only after a beat that the database has answered: that may be half a second later.
+    const target = `/v1/wallets/${to}/balance`;
+    await eventually('the balance is shown', async () => (await tenant.get(target)).status === 200);
     assert.equal((await tenant.balance(to)).balance, 20);
     assert.equal((await two.audit()).first, null);
   });

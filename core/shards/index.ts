@@ -6,12 +6,12 @@
  * Safe by the writer's epoch alone (map.ts, store.ts); quick by beats (keeper.ts, watch.ts). Of several databases each is a
  * group of processes by itself (placement.ts), which hears of the others (neighbour.ts).
  */
-import type { Log } from '@local-plus/actors';
 import { type SigningKey, limits as wire } from '@local-plus/contracts';
 import type { LedgerDatabase, LedgerDatabases, LocalRuntime, Sharing } from '../ledger/index.ts';
+import { limits as core } from '../limits.ts';
 import type { Handlers, PeerAnswers } from '../platform/http/index.ts';
-import type { Database } from '../platform/postgres/index.ts';
-import type { Metrics } from '../platform/telemetry/index.ts';
+import { createDatabase, type Database } from '../platform/postgres/index.ts';
+import type { Log, Metrics } from '../platform/telemetry/index.ts';
 import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { Groups } from './groups.ts';
 import { shardHandlers } from './handler.ts';
@@ -73,7 +73,15 @@ export function createShards(options: ShardsOptions): ShardsModule {
   checkShardLimits(limits);
   const ports = { clock: systemClock, timer: systemTimer, log, limits };
   const map = new ShardMap(writerId);
-  const store = new ShardStore(own.pool);
+  // Beats have connections of their own: who has many slow requests is not dead.
+  const beats = createDatabase({
+    ...core,
+    url: own.url,
+    name: 'core-shards',
+    connectionsMax: limits.connectionsMax,
+    log,
+  });
+  const store = new ShardStore(beats);
   let lane: Lane | null = null;
   let routed: RoutedAccounts | null = null;
   const shared = <Part>(part: Part | null): Part => {
@@ -154,6 +162,7 @@ export function createShards(options: ShardsOptions): ShardsModule {
       await keeper.stop();
       await groups.stop();
       links.close();
+      await beats.close(core.closeMs);
     },
   };
 }

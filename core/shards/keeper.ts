@@ -83,8 +83,9 @@ export class Keeper {
   }
 
   /**
-   * Nobody else can have taken over, however long the database was not heard of; or the last beat that found the epoch to be
-   * ours is young enough.
+   * Nobody else was there at the last look, however long ago that was: who is alone goes on showing what it has while the database
+   * is away. (If it is away for this process only, a newcomer may take over meanwhile; then old state is shown until the next
+   * write or look.) Where there are others, the last beat that found the epoch to be ours has to be young enough.
    */
   get mayShowState(): boolean {
     const { clock, limits } = this.#ports;
@@ -157,8 +158,10 @@ export class Keeper {
   async stop(): Promise<void> {
     const wasJoined = this.#state === 'joined';
     this.#end();
-    await this.#acting;
     const { store, map, log } = this.#ports;
+    await this.#acting?.catch((cause: unknown) => {
+      log.warn('an act ended with the process', { cause: String(cause) });
+    });
     if (!wasJoined) return;
     await store.leave({ writerId: map.writerId, incarnation: this.#incarnation }).catch((cause: unknown) => {
       log.warn('the process could not leave: the others will notice', { cause: String(cause) });

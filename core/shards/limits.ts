@@ -1,6 +1,8 @@
 /** The bounds of sharing, and the relations between them. Times are milliseconds. All can be set; these are the defaults. */
 
 export interface ShardLimits {
+  /** To the process's own database, for beats, looks and moves only: one act, and a beat or a look beside it. */
+  readonly connectionsMax: number;
   /** How often a process says that it is there, and looks who else is. */
   readonly beatMs: number;
   /** A process that shows no sign of life for this long is taken for dead. Decides how soon, never who may write. */
@@ -46,6 +48,7 @@ export interface ShardLimits {
 }
 
 export const shardLimits: ShardLimits = {
+  connectionsMax: 2,
   beatMs: 500,
   deadMs: 3_000,
   absentMs: 1_000,
@@ -75,6 +78,7 @@ export const shardLimits: ShardLimits = {
 /** Throws when the bounds contradict each other. */
 export function checkShardLimits(limits: ShardLimits): void {
   const relations: readonly [boolean, string][] = [
+    [limits.connectionsMax >= 2, 'a slow act does not keep beats waiting'],
     [limits.deadMs >= 4 * limits.beatMs, 'a process that misses some beats is not dead'],
     [limits.absentMs >= 2 * limits.beatMs, 'a process that has claimed its writer has time to join'],
     [limits.gapMs >= 2 * limits.beatMs && limits.gapMs < limits.deadMs, 'a missed beat is no gap, a gap is no death'],

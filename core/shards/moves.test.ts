@@ -244,6 +244,23 @@ describe('moves of shards', () => {
     assert.equal(first.keeper.mayShowState, false);
   });
 
+  it('end with the process, and its stop never fails, whatever comes of an act that is under way', async () => {
+    const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>();
+    const { promise: broken, reject: fail } = Promise.withResolvers<never>();
+    const first = await join(1, {
+      takeOver: () => {
+        isAsked();
+        return broken;
+      },
+    });
+    await database.sql`update shards set writer_id = 9, version = version + 1 where id < 8`;
+    await asked;
+    const stopping = first.keeper.stop();
+    fail(new Error('the database is away'));
+    await stopping;
+    assert.deepEqual([...(await database.sql`select 1 from members where writer_id = 1`)], [], 'it has left');
+  });
+
   it('find accounts by the same shard in SQL as in code', async () => {
     const accounts = newAccounts(200);
     const rows = await database.sql`

@@ -24,6 +24,9 @@ export interface PeerLinkOptions {
 
 const target = internalPaths.peers;
 
+/** What the header of a signed request has room for. */
+const TIME_MS_MAX = 999_999;
+
 /** An idle connection is closed by us before the server does (10 s), so that no message meets a closing one. */
 const IDLE_MS = 4_000;
 
@@ -53,11 +56,11 @@ export class PeerLink {
     return this.#underWay < this.#options.messagesMax;
   }
 
-  /** Never rejects. */
+  /** Never rejects. @param timeMs what is over already is given up a moment later */
   send(body: string, count: number, timeMs: number): Promise<Fate> {
     this.#underWay++;
     return new Promise<Fate>((resolve) => {
-      const request = this.#request(body, timeMs);
+      const request = this.#request(body, Math.min(TIME_MS_MAX, Math.max(1, Math.ceil(timeMs))));
       let isAnswered = false;
       // Aborts count as not answered, too: one of these comes first, the others change nothing any more.
       request.on('response', (response) => {
@@ -83,7 +86,7 @@ export class PeerLink {
   }
 
   #request(body: string, timeMs: number): ClientRequest {
-    const context = { subject: coreSubject, budgetMs: Math.min(999_999, Math.ceil(timeMs)) };
+    const context = { subject: coreSubject, budgetMs: timeMs };
     return httpRequest({
       agent: this.#agent,
       host: this.#host,
@@ -95,7 +98,7 @@ export class PeerLink {
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(body),
       },
-      signal: AbortSignal.timeout(Math.ceil(timeMs)),
+      signal: AbortSignal.timeout(timeMs),
     });
   }
 

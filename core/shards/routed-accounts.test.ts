@@ -212,6 +212,12 @@ describe('requests for the accounts of others', () => {
     assert.equal((await refused).type, 'unavailable', 'the lost message may have been served');
   });
 
+  it('are not sent any more when the process stood still past their deadline', async () => {
+    const world = new World();
+    assert.deepEqual(await world.ask(200, 'a', -700), { type: 'expired' });
+    assert.deepEqual([world.messages, world.routed.waiting], [[], 0]);
+  });
+
   it('of several owners are told so before anything happens (A4)', async () => {
     const world = new World();
     const request = requestOf(account(1), 'earn', 1, 'a');

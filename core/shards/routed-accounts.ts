@@ -208,6 +208,8 @@ export class RoutedAccounts implements AccountRuntime {
     const nowMs = this.#ports.clock.monotonicMs();
     const byOwner = new Map<number, ShardQueue[]>();
     for (const queue of this.#queues.values()) {
+      // This process may have stood still: what is too late by now is told so, and not sent.
+      queue.expire(nowMs);
       const standing = this.#map.standing(queue.shard);
       if (standing === 'here') this.#serveQueue(queue);
       if (queue.isEmpty) {

@@ -98,16 +98,21 @@ select
   (select coalesce(json_agg(w), '[]') from (select id, epoch, batch from writers) as w)::text as writers,
   (select coalesce(json_agg(json_build_array(id, writer_id, version)), '[]') from shards)::text as shards,
   (select coalesce(json_agg(json_build_object('shard', shard_id, 'version', version, 'fromWriter', from_writer,
-    'fromBatch', from_batch, 'toBatch', to_batch)), '[]') from shard_moves where to_writer = $1::smallint)::text as arrivals`;
+    'fromBatch', from_batch, 'toBatch', to_batch)), '[]')
+    from shard_moves where to_writer = $1::smallint and from_batch > 0)::text as arrivals`;
 
-/** What still stands before the former owner stands before the new one, too: the former may have written nothing of it. */
+/**
+ * What still stands before the former owner stands before the new one, too: the former may have written nothing of it. Who has
+ * committed nothing leaves nothing to wait for.
+ */
 const noteMoves = `
 insert into shard_moves (shard_id, version, from_writer, from_batch, to_writer, to_batch)
-  select id, version, from_writer, from_batch, to_writer, to_batch from moved where to_writer <> from_writer
+  select id, version, from_writer, from_batch, to_writer, to_batch from moved
+  where to_writer <> from_writer and from_batch > 0
   union all
   select v.id, v.version, m.from_writer, max(m.from_batch), v.to_writer, v.to_batch
   from moved as v join shard_moves as m on m.shard_id = v.id and m.to_writer = v.from_writer
-  where v.to_writer <> v.from_writer and m.from_writer <> v.to_writer
+  where v.to_writer <> v.from_writer and m.from_writer <> v.to_writer and m.from_batch > 0
   group by v.id, v.version, m.from_writer, v.to_writer, v.to_batch`;
 
 /** $3: whom to; the giver itself ends what is in doubt. $6: how long a taker may have been silent, seconds. */

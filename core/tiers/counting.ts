@@ -10,7 +10,7 @@ import { ProblemError } from '../platform/http/index.ts';
 import { advance, type Change, type CountedRow, newState, type Scheme, type TierState } from './domain.ts';
 import { tierLimits } from './limits.ts';
 import type { Schemes } from './schemes.ts';
-import type { Moved, TieredProgram, TierStore, WalletTierRow } from './store.ts';
+import type { Moved, TierStore, WalletTierRow } from './store.ts';
 
 /** The ledger's rows of accounts. */
 export interface EarnedRows {
@@ -21,7 +21,7 @@ export interface EarnedRows {
 }
 
 export interface CountingPorts {
-  readonly store: Pick<TierStore, 'states' | 'write' | 'writeChange'>;
+  readonly store: Pick<TierStore, 'versions' | 'states' | 'write' | 'writeChange'>;
   readonly earnings: EarnedRows;
   readonly schemes: Schemes;
   readonly nowMs: () => number;
@@ -38,7 +38,8 @@ interface Step extends Moved {
   readonly isBehind: boolean;
 }
 
-type Programs = ReadonlyMap<ProgramId, Pick<TieredProgram, 'version'>>;
+/** The newest tiers of each. */
+type Versions = ReadonlyMap<ProgramId, number>;
 
 export class Counting {
   readonly #ports: CountingPorts;
@@ -48,16 +49,18 @@ export class Counting {
   }
 
   /**
-   * All of them, those of programs without tiers left out.
+   * All of them, those of programs without tiers left out: which these are is asked here, after the wallets' rows were read.
    *
    * @param goOn asked before each statement; false: not all were brought up, and false is returned
    * @throws Superseded
    */
-  async bring(earners: readonly Earner[], programs: Programs, epoch: number, goOn: () => boolean): Promise<boolean> {
-    let waiting = earners.filter(({ programId }) => programs.has(programId));
+  async bring(earners: readonly Earner[], epoch: number, goOn: () => boolean): Promise<boolean> {
+    if (earners.length === 0) return true;
+    const versions = await this.#ports.store.versions([...new Set(earners.map(({ programId }) => programId))]);
+    let waiting = earners.filter(({ programId }) => versions.has(programId));
     while (waiting.length > 0) {
       if (!goOn()) return false;
-      const steps = await this.#steps(waiting.slice(0, tierLimits.walletsMax), programs);
+      const steps = await this.#steps(waiting.slice(0, tierLimits.walletsMax), versions);
       const behind = steps.filter(({ isBehind }) => isBehind).map(({ after }) => after);
       const staying = steps.filter(({ change, before, after }) => change === null && isNews(before, after));
       if (staying.length > 0 && !(await this.#ports.store.write(staying, epoch))) throw new Superseded('not written');
@@ -89,14 +92,14 @@ export class Counting {
     throw new ProblemError('unavailable', { detail: 'What the wallet earned is still being counted.' });
   }
 
-  async #steps(earners: readonly Earner[], programs: Programs): Promise<readonly Step[]> {
+  async #steps(earners: readonly Earner[], versions: Versions): Promise<readonly Step[]> {
     const { store, earnings, schemes, nowMs } = this.#ports;
     const states = await store.states(earners.map(({ accountId }) => accountId));
     const places = earners.map(({ accountId }) => ({ accountId, version: states.get(accountId)?.version ?? 0 }));
     const rows = await earnings.rowsAfter(places, tierLimits.walletRowsMax);
     return Promise.all(
       earners.map(async ({ accountId, programId }): Promise<Step> => {
-        const scheme = await schemes.find(programId, programs.get(programId)?.version ?? 0);
+        const scheme = await schemes.find(programId, versions.get(programId) ?? 0);
         const before = states.get(accountId) ?? null;
         const found = rows.get(accountId) ?? [];
         const isWhole = found.length < tierLimits.walletRowsMax;

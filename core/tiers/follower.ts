@@ -4,8 +4,8 @@
  *
  * - F1 one process follows at a time (store.ts, S1); where it stopped is in the tables, so any other goes on.
  * - F2 how far the ledger was followed is written after what was found there. What is found again changes nothing.
- * - F3 programs are read before the tail: a row that is passed over is of a program that had no tiers yet, and its wallet is
- *   met when the program's wallets are walked over, which begins later.
+ * - F3 whether a program has tiers is asked after its row was read (counting.ts): a row that is passed over is of a program that
+ *   had none by then, and its wallet is met when the program's wallets are walked over, which begins later.
  * - F4 of a writer that it never saw it reads everything. Only where nothing was ever followed does it begin at the end: whoever
  *   had earned before is met by the walk, which begins after that.
  */
@@ -39,7 +39,8 @@ interface Work {
   readonly run: () => Promise<void>;
 }
 
-type Programs = ReadonlyMap<ProgramId, TieredProgram>;
+/** Before every program. */
+const NIL = '00000000-0000-0000-0000-000000000000' as ProgramId;
 
 /** Stands for no writer: that the ledger is followed at all. */
 const beginning: Tail = { databaseId: 0, writerId: 0, seq: '0' };
@@ -57,6 +58,8 @@ export class Follower {
   /** Of the monotonic clock, by what was known before the lease was asked for. */
   #leaseEndMs = 0;
   #roundEndMs = 0;
+  /** The last program of the page of unfinished ones that was looked at last. */
+  #pageEnd = NIL;
 
   constructor(ports: FollowerPorts) {
     this.#ports = ports;
@@ -114,19 +117,26 @@ export class Follower {
     const epoch = await this.#lease();
     if (epoch === null) return [];
     this.#roundEndMs = clock.monotonicMs() + tierLimits.roundMs;
-    // F3.
-    const rows = await store.programs();
-    if (rows.length === 0) return [];
-    const programs: Programs = new Map(rows.map((row) => [row.program_id, row]));
+    if (!(await store.isAnyProgram())) return [];
     const progress = await store.progress();
     const tails = await this.#ports.earnings.tails();
     if (!progress.some(isBeginning)) return [{ id: 'begin', run: () => this.#begin(tails, epoch) }];
+    const rows = await this.#unfinished();
     return [
-      ...this.#behind(tails, progress, programs, epoch),
-      ...rows.filter((row) => !row.is_walked).map((row) => this.#walk(row, programs, epoch)),
-      ...rows.filter((row) => row.applied_version < row.version).map((row) => this.#apply(row, programs, epoch)),
-      { id: 'due', run: () => this.#fall(programs, epoch) },
+      ...this.#behind(tails, progress, epoch),
+      ...rows.filter((row) => !row.is_walked).map((row) => this.#walk(row, epoch)),
+      ...rows.filter((row) => row.applied_version < row.version).map((row) => this.#apply(row, epoch)),
+      { id: 'due', run: () => this.#fall(epoch) },
     ];
+  }
+
+  /** The next page, and after the last one the first: whatever stands still on one page keeps no other waiting. */
+  async #unfinished(): Promise<readonly TieredProgram[]> {
+    const rows = await this.#ports.store.unfinished(this.#pageEnd, tierLimits.programsMax);
+    const isLast = rows.length < tierLimits.programsMax;
+    const isFirst = this.#pageEnd === NIL;
+    this.#pageEnd = (isLast ? null : rows.at(-1)?.program_id) ?? NIL;
+    return isLast && rows.length === 0 && !isFirst ? this.#unfinished() : rows;
   }
 
   /** F1. Renewed when a round would not fit any more. */
@@ -149,26 +159,21 @@ export class Follower {
     await this.#saveProgress(beginning, beginning.seq, epoch);
   }
 
-  #behind(
-    tails: readonly Tail[],
-    progress: readonly ProgressRow[],
-    programs: Programs,
-    epoch: number,
-  ): readonly Work[] {
+  #behind(tails: readonly Tail[], progress: readonly ProgressRow[], epoch: number): readonly Work[] {
     return tails.flatMap((tail): Work[] => {
       const { databaseId, writerId } = tail;
       const at = progress.find((row) => row.database_id === databaseId && row.writer_id === writerId)?.seq ?? null;
       if (at !== null && BigInt(at) >= BigInt(tail.seq)) return [];
-      return [{ id: `tail ${databaseId}/${writerId}`, run: () => this.#follow(tail, at, programs, epoch) }];
+      return [{ id: `tail ${databaseId}/${writerId}`, run: () => this.#follow(tail, at, epoch) }];
     });
   }
 
-  async #follow(tail: Tail, from: string | null, programs: Programs, epoch: number): Promise<void> {
+  async #follow(tail: Tail, from: string | null, epoch: number): Promise<void> {
     const { earnings, counting } = this.#ports;
     for (let at = from; at !== tail.seq && this.#goesOn(); ) {
       const { earners, seq } = await earnings.earners(tail, at, tierLimits.tailRowsMax);
       // F2.
-      if (!(await counting.bring(earners, programs, epoch, () => this.#goesOn()))) return;
+      if (!(await counting.bring(earners, epoch, () => this.#goesOn()))) return;
       await this.#saveProgress(tail, seq, epoch);
       at = seq;
     }
@@ -180,13 +185,13 @@ export class Follower {
   }
 
   /** Who had earned before the program had tiers. */
-  #walk({ program_id: programId, walked_to }: TieredProgram, programs: Programs, epoch: number): Work {
+  #walk({ program_id: programId, walked_to }: TieredProgram, epoch: number): Work {
     const { store, walletsOf, counting } = this.#ports;
     const run = async (): Promise<void> => {
       for (let to = walked_to as WalletId | null; this.#goesOn(); ) {
         const page = await walletsOf(programId, to, tierLimits.walletsMax);
         const earners = page.map((walletId) => ({ accountId: walletId as string as AccountId, programId }));
-        if (!(await counting.bring(earners, programs, epoch, () => this.#goesOn()))) return;
+        if (!(await counting.bring(earners, epoch, () => this.#goesOn()))) return;
         const isWalked = page.length < tierLimits.walletsMax;
         to = page.at(-1) ?? to;
         if (!(await store.saveWalk(programId, to, isWalked, epoch))) throw new Superseded('the walk was not written');
@@ -197,28 +202,28 @@ export class Follower {
   }
 
   /** Whose program has other tiers. */
-  #apply({ program_id: programId, version }: TieredProgram, programs: Programs, epoch: number): Work {
+  #apply({ program_id: programId, version }: TieredProgram, epoch: number): Work {
     const { store } = this.#ports;
     const run = async (): Promise<void> => {
       const find = () => store.ofOlderScheme(programId, version, tierLimits.walletsMax);
-      if (!(await this.#bringAll(find, programs, epoch))) return;
+      if (!(await this.#bringAll(find, epoch))) return;
       if (!(await store.saveApplied(programId, version, epoch))) throw new Superseded('the tiers were not written');
     };
     return { id: `tiers ${programId}`, run };
   }
 
-  async #fall(programs: Programs, epoch: number): Promise<void> {
+  async #fall(epoch: number): Promise<void> {
     const today = dayOf(this.#ports.clock.nowMs());
-    await this.#bringAll(() => this.#ports.store.due(today, tierLimits.walletsMax), programs, epoch);
+    await this.#bringAll(() => this.#ports.store.due(today, tierLimits.walletsMax), epoch);
   }
 
   /** True: nothing more is found. */
-  async #bringAll(find: () => ReturnType<TierStore['due']>, programs: Programs, epoch: number): Promise<boolean> {
+  async #bringAll(find: () => ReturnType<TierStore['due']>, epoch: number): Promise<boolean> {
     while (this.#goesOn()) {
       const found = await find();
       if (found.length === 0) return true;
       const earners = found.map((row) => ({ accountId: row.account_id, programId: row.program_id }));
-      await this.#ports.counting.bring(earners, programs, epoch, () => this.#goesOn());
+      await this.#ports.counting.bring(earners, epoch, () => this.#goesOn());
     }
     return false;
   }

@@ -65,7 +65,7 @@ async function set(ports: HandlerPorts, request: CoreRequest<'tiers.set'>): Prom
     const before = newest === undefined ? null : termsJson(newest);
     const change = { action: 'program.tiers', targetType: 'program', targetId: programId, before } as const;
     const audit = auditEntry({ context, requestId, ...change, after: request.body, merchantId }, nowMs());
-    const outcome = await store.createScheme(key, wanted, audit);
+    const outcome = await store.createScheme(key, wanted, newest?.version ?? 0, audit);
     if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
     if (outcome.type !== 'conflict') return createdAnswer(schemeJson(outcome.row), outcome.type === 'replayed');
     if (newest?.version === limits.tierSchemesMax) throw new ProblemError('versions_limit_exceeded');

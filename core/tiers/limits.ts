@@ -26,6 +26,8 @@ export const tierLimits = {
   tailRowsMax: 10_000,
   walletsMax: 200,
   walletRowsMax: 500,
+  /** Programs of which one look takes on what is to be done beside following the ledger. */
+  programsMax: 100,
   /** Pages of a wallet's rows for one answer: what is farther behind is answered when the follower has been there. */
   answerPagesMax: 20,
   /** Versions of one program, tries at the next number. */

@@ -86,12 +86,12 @@ const createScheme = `with next as (
     insert into tier_schemes (creator, idempotency_key, request_hash, program_id, version, window_period, window_count,
       grace_days, tiers)
     select $1::uuid, $2, decode($3, 'hex'), $4::uuid, version, $5, $6::int, $7::int, $8::text::json
-    from next where version <= ${limits.tierSchemesMax}
+    from next where version = $9::int + 1 and version <= ${limits.tierSchemesMax}
     on conflict do nothing returning ${schemeColumns}
   ), known as (
     insert into tier_programs (program_id, version) select program_id, version from written
     on conflict (program_id) do update set version = greatest(tier_programs.version, excluded.version)
-  ), ${audited(9, 'written')}
+  ), ${audited(10, 'written')}
   select * from written`;
 const schemeByKey = `select ${schemeColumns} from tier_schemes where creator = $1::uuid and idempotency_key = $2`;
 const schemePage = `select ${schemeColumns} from tier_schemes
@@ -103,6 +103,10 @@ const schemeStatement = `select ${schemeColumns}, (
 
 const programsStatement = 'select program_id, version, applied_version, walked_to, is_walked from tier_programs';
 const programStatement = `${programsStatement} where program_id = $1::uuid`;
+const anyProgramStatement = 'select exists (select from tier_programs) as "isAny"';
+const unfinishedStatement = `${programsStatement}
+  where (not is_walked or applied_version < version) and program_id > $1::uuid order by program_id limit $2::int`;
+const versionsStatement = 'select program_id, version from tier_programs where program_id = any($1::uuid[])';
 const statesStatement = `select ${tierColumns} from wallet_tiers where account_id = any($1::uuid[])`;
 const tiersStatement = 'select account_id, tier from wallet_tiers where account_id = any($1::uuid[])';
 const dueStatement = `select account_id, program_id from wallet_tiers
@@ -161,11 +165,15 @@ export class TierStore {
     this.#database = database;
   }
 
-  /** `conflict`: the number was taken at the same moment, or there are none left. */
-  createScheme(key: CreationKey, row: NewScheme, audit: string): Promise<Creation<SchemeRow>> {
+  /**
+   * `conflict`: there are others by now, the number was taken at the same moment, or there are none left.
+   *
+   * @param newest the number of the tiers that this follows, and that the audit entry says were before it; 0: of none
+   */
+  createScheme(key: CreationKey, row: NewScheme, newest: number, audit: string): Promise<Creation<SchemeRow>> {
     const { creator, idempotencyKey, requestHash } = key;
     const { program_id, window_period, window_count, grace_days, tiers } = row;
-    const asked = [program_id, window_period, window_count, grace_days, JSON.stringify(tiers), audit];
+    const asked = [program_id, window_period, window_count, grace_days, JSON.stringify(tiers), newest, audit];
     return createOnce(
       key,
       () => this.#database.write<SchemeRow>(createScheme, [creator, idempotencyKey, requestHash, ...asked]),
@@ -186,8 +194,21 @@ export class TierStore {
     return rows[0] ?? null;
   }
 
-  programs(): Promise<readonly TieredProgram[]> {
-    return this.#database.read<TieredProgram>(programsStatement);
+  async isAnyProgram(): Promise<boolean> {
+    return (await this.#database.read<{ readonly isAny: boolean }>(anyProgramStatement))[0]?.isAny ?? false;
+  }
+
+  /** Those that are not walked over, or not by their newest tiers, in the order of their ids, from behind `after`. */
+  unfinished(after: ProgramId, rowsMax: number): Promise<readonly TieredProgram[]> {
+    return this.#database.read<TieredProgram>(unfinishedStatement, [after, rowsMax]);
+  }
+
+  /** The number of the newest tiers of each of these that has any. */
+  async versions(programIds: readonly ProgramId[]): Promise<ReadonlyMap<ProgramId, number>> {
+    const rows = await this.#database.read<Pick<TieredProgram, 'program_id' | 'version'>>(versionsStatement, [
+      programIds,
+    ]);
+    return new Map(rows.map(({ program_id, version }) => [program_id, version]));
   }
 
   async program(programId: ProgramId): Promise<TieredProgram | null> {

@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { limits, rules, tierChangedEvent, wallets, tiers as wire } from '@local-plus/contracts';
+import { limits, type ProgramId, rules, tierChangedEvent, wallets, tiers as wire } from '@local-plus/contracts';
 import type postgres from 'postgres';
 import { assertProblem, eventually, operator, TestStack } from '../test/stack.ts';
 import { parsed, Tenant } from '../test/tenant.ts';
 import { wellWithinDay } from '../test/time.ts';
 import { DAY_MS, dayOf } from './domain.ts';
+import { tierLimits } from './limits.ts';
+import { TierStore } from './store.ts';
 
 const month = { period: 'days', count: 30 } as const;
 const silver = { id: 'silver', name: 'Silver', points: 100 };
@@ -75,6 +77,35 @@ describe('tiers over HTTP', () => {
       audit.map(({ before: each }) => each?.grace_days ?? null),
       [null, 5],
     );
+  });
+
+  it('tell the trail what was before each change, however many come at once', async () => {
+    const program = await tenant.sibling();
+    await Promise.all(Array.from({ length: 8 }, (_, grace_days) => set(program, { ...usual, grace_days })));
+    const { data } = await program.read(`${pathOf(program)}/versions?limit=100`, wire.tierSchemePage);
+    const graces = data.map(({ grace_days }) => grace_days).reverse();
+    const audit = await sql<{ before: number | null; after: number }[]>`
+      select (entry->'before'->>'grace_days')::int as before, (entry->'after'->>'grace_days')::int as after
+      from audit_entries where entry->>'action' = 'program.tiers'
+        and entry->'target'->>'id' = ${program.programId} order by place`;
+    assert.deepEqual(
+      audit.map(({ before: each, after: next }) => [each, next]),
+      graces.map((each, index) => [graces[index - 1] ?? null, each]),
+    );
+  });
+
+  it('are applied for however many programs, page by page, and what is done is not read again', async () => {
+    const store = new TierStore(stack.pool());
+    const count = 2 * tierLimits.programsMax + 50;
+    await sql`insert into tier_programs (program_id, version) select gen_random_uuid(), 1 from generate_series(1, ${count})`;
+    const nil = '00000000-0000-0000-0000-000000000000' as ProgramId;
+    await eventually('all are done', async () => (await store.unfinished(nil, 1)).length === 0);
+    await sql`update tier_programs set version = 2, applied_version = 1 where version = 1
+      and program_id not in (select program_id from tier_schemes)`;
+    await eventually('and again', async () => (await store.unfinished(nil, 1)).length === 0);
+    const [applied] = await sql`select count(*)::int as count from tier_programs where applied_version = 2`;
+    assert.ok(applied?.['count'] >= count);
+    await sql`delete from tier_programs where program_id not in (select program_id from tier_schemes)`;
   });
 
   it('refuse what is no ladder, and point at it', async () => {

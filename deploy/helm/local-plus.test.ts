@@ -20,8 +20,9 @@ const secretsForTheTest = {
   GIFTCARD_CODE_KEYS: `k1:${Buffer.alloc(32).toString('base64url')}`,
   CUSTOMER_KEYS: `k1:${Buffer.alloc(32).toString('base64url')}`,
 };
-const optionalNames = ['REDIS_URL', 'GIFTCARD_CODE_KEYS', 'CUSTOMER_KEYS'];
-const secretNames = Object.keys(secretsForTheTest);
+const saslNames = ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'];
+const optionalNames = ['REDIS_URL', 'GIFTCARD_CODE_KEYS', 'CUSTOMER_KEYS', ...saslNames];
+const secretNames = [...Object.keys(secretsForTheTest), ...saslNames];
 
 for (const environment of environments) {
   const values = `values-${environment}.yaml`;
@@ -116,6 +117,8 @@ test('core: one pod is one writer, counted from 1, with the whole contract in it
     'CORE_HOST',
     'CORE_PORT',
     'KAFKA_BROKERS',
+    'KAFKA_SASL_MECHANISM',
+    'KAFKA_SSL',
     'LOG_LEVEL',
     'POD_NAME',
     'ROLES',
@@ -124,6 +127,15 @@ test('core: one pod is one writer, counted from 1, with the whole contract in it
   assert.deepEqual(names.sort(), [...plain, ...secretNames].sort());
   assert.equal(data['ROLES'], 'api,relay');
   assert.equal(data['KAFKA_BROKERS']?.split(',').length, 3);
+});
+
+test('core: how it comes to Kafka is in its environment, the password by reference', options, () => {
+  const set = ['core.kafkaTls=true', 'core.kafkaSaslMechanism=scram-sha-512'].flatMap((value) => ['--set', value]);
+  const { data = {} } = pick(render(helm, 'values-prod.yaml', ...set), 'ConfigMap', 'lp-local-plus-core');
+  const sasl = { KAFKA_SASL_USERNAME: 'core', KAFKA_SASL_PASSWORD: 'secret' };
+  const config = readConfig({ ...data, ...secretsForTheTest, ...sasl, WRITER_ID: '1' });
+  const named = { mechanism: 'scram-sha-512', username: 'core', password: 'secret' };
+  assert.deepEqual(config.kafkaAccess, { ssl: true, sasl: named });
 });
 
 test('core: the pods of several reach each other by name', options, () => {
@@ -230,6 +242,17 @@ test('the tunnel: two pods that are ready only when connected', options, () => {
   assert.partialDeepStrictEqual(pick(manifests, 'PodDisruptionBudget', 'lp-local-plus-cloudflared').spec, {
     maxUnavailable: 1,
   });
+});
+
+test('the tunnel: its operator is told which paths may lead to core', options, () => {
+  const outcome = runHelm(helm, 'install', 'lp', chartDir, '--dry-run=client', '-f', `${chartDir}/values-prod.yaml`);
+  assert.equal(outcome.status, 0, outcome.output);
+  const [, notes = ''] = outcome.stdout.split('NOTES:');
+  const paths = [...notes.matchAll(/^ {4}(\^\S+)$/gm)].map(([, path = '']) => new RegExp(path));
+  const leads = (path: string): boolean => paths.some((one) => one.test(path));
+  for (const path of ['/v1/catalog', '/internal/keys/a', '/readyz']) assert.ok(leads(path), path);
+  for (const path of ['/metrics', '/healthz', '/', '/v10/x', '/readyz/x', '/x/v1/']) assert.ok(!leads(path), path);
+  assert.match(notes, /http_status:404/);
 });
 
 test('network: nothing, except tunnel to core, core to its own, and core to its data services', options, () => {

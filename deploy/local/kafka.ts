@@ -29,6 +29,8 @@ export interface KafkaOptions extends Partial<Pick<ServerOptions, 'runDir' | 'lo
   readonly advertisedPort?: number;
   /** Where the broker talks to its controller (itself); `port + 1` when absent. */
   readonly controllerPort?: number;
+  /** One more place where clients connect, where they have to say who they are (SASL_PLAINTEXT, PLAIN). */
+  readonly sasl?: { readonly port: number; readonly username: string; readonly password: string };
   /** Where the jars are kept; the checkout's `.local/cache` when absent. */
   readonly cacheDir?: string;
   readonly log?: ((line: string) => void) | undefined;
@@ -75,7 +77,7 @@ export function kafkaServer(options: KafkaOptions): KafkaServer {
     url: () => `kafka://${localHost}:${options.port}`,
     portFlag: '--kafka-port',
     options: { ...options, runDir, logDir },
-    ports: [options.port, controllerPort],
+    ports: [options.port, controllerPort, ...(options.sasl ? [options.sasl.port] : [])],
     stopSignal: 'SIGTERM',
     stopGraceMs: limits.kafkaStopMs,
     readyMs: limits.kafkaReadyMs,
@@ -126,17 +128,27 @@ async function formatOnce(
   throw new StartError(`Kafka's folder ${options.dataDir} could not be formatted (${why}).`);
 }
 
+function saslProperties({ username, password }: NonNullable<KafkaOptions['sasl']>): string[] {
+  const login = 'org.apache.kafka.common.security.plain.PlainLoginModule';
+  return [
+    'listener.name.named.sasl.enabled.mechanisms=PLAIN',
+    `listener.name.named.plain.sasl.jaas.config=${login} required user_${username}="${password}";`,
+  ];
+}
+
 function properties(options: KafkaOptions, controllerPort: number): string {
-  const { dataDir, port, advertisedHost = localHost, advertisedPort = port } = options;
+  const { dataDir, port, advertisedHost = localHost, advertisedPort = port, sasl } = options;
+  const named = sasl ? `,NAMED://${localHost}:${sasl.port}` : '';
   const one = ['offsets.topic', 'transaction.state.log', 'share.coordinator.state.topic'];
   return [
     'process.roles=broker,controller',
     'node.id=1',
     `controller.quorum.voters=1@${localHost}:${controllerPort}`,
     'controller.listener.names=CONTROLLER',
-    `listeners=CLIENT://${localHost}:${port},CONTROLLER://${localHost}:${controllerPort}`,
-    `advertised.listeners=CLIENT://${advertisedHost}:${advertisedPort}`,
-    'listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    `listeners=CLIENT://${localHost}:${port},CONTROLLER://${localHost}:${controllerPort}${named}`,
+    `advertised.listeners=CLIENT://${advertisedHost}:${advertisedPort}${named}`,
+    'listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,NAMED:SASL_PLAINTEXT',
+    ...(sasl ? saslProperties(sasl) : []),
     'inter.broker.listener.name=CLIENT',
     `log.dirs=${join(dataDir, 'log')}`,
     'auto.create.topics.enable=false',

@@ -12,13 +12,19 @@ import snappyCodec from 'kafkajs-snappy';
 import { kafkaLimits } from './limits.ts';
 import { kafkaLog } from './log.ts';
 
-export interface KafkaOptions {
+/** How the brokers know us, and we them. */
+export interface KafkaAccess {
+  /** TLS, by the authorities that Node trusts. */
+  readonly ssl?: boolean;
+  /** Never logged. */
+  readonly sasl?: SASLOptions;
+}
+
+export interface KafkaOptions extends KafkaAccess {
   /** `host:port` each; at least one. */
   readonly brokers: readonly string[];
   readonly clientId: string;
   readonly log: Log;
-  readonly ssl?: boolean;
-  readonly sasl?: SASLOptions;
   readonly monotonicMs?: () => number;
 }
 
@@ -40,6 +46,7 @@ export function kafkaClient(options: KafkaOptions): Kafka {
     logLevel: kafkajs.logLevel.WARN,
     logCreator: kafkaLog(options.log, options.monotonicMs ?? (() => performance.now())),
     ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-    ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+    // A copy: kafkajs writes into it, and what it writes cannot go to a thread.
+    ...(options.sasl === undefined ? {} : { sasl: { ...options.sasl } }),
   });
 }

@@ -1,5 +1,5 @@
 /** The door of Kafka: how events leave, and how a client is connected. */
-export { type KafkaOptions, kafkaClient } from './client.ts';
+export { type KafkaAccess, type KafkaOptions, kafkaClient } from './client.ts';
 export { kafkaLimits } from './limits.ts';
 export { collectProducerMetrics } from './metrics.ts';
 export { partitionOf } from './partitioner.ts';

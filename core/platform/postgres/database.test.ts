@@ -2,14 +2,17 @@
 import assert from 'node:assert/strict';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { quiet } from '../../test/log.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { quiet, recorded } from '../../test/log.ts';
 import { eventually, TestStack } from '../../test/stack.ts';
-import { createDatabase, type Database, DatabaseUnavailable, UniqueViolation } from './index.ts';
+import { createDatabase, type Database, type DatabaseOptions, DatabaseUnavailable, UniqueViolation } from './index.ts';
 
 /** A wire to Postgres that can be cut without a word. */
 class Wire {
   readonly #sockets = new Set<Socket>();
+  readonly #others = new Map<Socket, Socket>();
   readonly #server: Server;
+  readonly #silent = new Set<Socket>();
   isSilent = false;
 
   constructor(targetPort: number) {
@@ -20,8 +23,9 @@ class Wire {
         [outer, inner],
       ] as const) {
         this.#sockets.add(from);
+        this.#others.set(from, to);
         from.on('data', (chunk) => {
-          if (!this.isSilent) to.write(chunk);
+          if (!this.isSilent && !this.#silent.has(from)) to.write(chunk);
         });
         from.on('error', () => to.destroy());
         from.on('close', () => to.destroy());
@@ -39,6 +43,13 @@ class Wire {
     });
   }
 
+  /** Of the connections that there are, one; the others go on. */
+  silenceOne(): void {
+    const [[one, other] = []] = this.#others;
+    assert.ok(one && other);
+    this.#silent.add(one).add(other);
+  }
+
   close(): void {
     for (const socket of this.#sockets) socket.destroy();
     this.#server.close();
@@ -49,7 +60,7 @@ describe('the pool', () => {
   const stack = new TestStack();
   const open: Database[] = [];
 
-  function pool(url: string = stack.postgres.url, change: { statementMs?: number } = {}): Database {
+  function pool(url: string = stack.postgres.url, change: Partial<DatabaseOptions> = {}): Database {
     const bounds = { connectionsMax: 2, connectMs: 2_000, statementMs: 1_000, statementGraceMs: 1_000, ...change };
     const database = createDatabase({ url, name: 'test', log: quiet, ...bounds });
     open.push(database);
@@ -123,6 +134,74 @@ describe('the pool', () => {
       await reading;
       const reads = await Promise.allSettled(Array.from({ length: 4 }, () => database.read('select 7 as seven')));
       for (const read of reads) if (read.status === 'fulfilled') assert.deepEqual([...read.value], [seven]);
+    }
+  });
+
+  it('cuts nobody because others wait too long for their turn, and keeps its connections then', async () => {
+    const { log, lines } = recorded();
+    const database = pool(stack.postgres.url, { log });
+    const pids = async () => {
+      const reads = Array.from({ length: 8 }, () => database.read<{ pid: number }>('select pg_backend_pid() as pid'));
+      return new Set((await Promise.all(reads)).map(([row]) => row?.pid));
+    };
+    const before = await pids();
+    // Two connections, and so 2.7 seconds of work: more than anybody waits, and none of it takes long by itself.
+    const early = Array.from({ length: 6 }, () => database.write('select pg_sleep(0.9)'));
+    const outcomes = Promise.allSettled(early);
+    await pause(1_500);
+    const late = [database.write('select 1'), database.write('select 2')];
+    const failed = (await outcomes).flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+    assert.equal(failed.length, 2, 'those who waited for two others');
+    for (const reason of failed) assert.ok(reason instanceof DatabaseUnavailable && !reason.connectionLost);
+    for (const rows of await Promise.all(late)) assert.equal(rows.length, 1);
+    assert.deepEqual(await pids(), before);
+    assert.ok(!lines.join('').includes('connections are replaced'));
+  });
+
+  it('tells whoever finds no place in time, and never sends what nobody waits for', async () => {
+    const database = pool(stack.postgres.url, { connectionsMax: 1, statementMs: 250, statementGraceMs: 100 });
+    await database.write('create table told (id int)');
+    const sleeps = Array.from({ length: 16 }, () => database.write('select pg_sleep(0.2)'));
+    const unsent = Array.from({ length: 4 }, () => database.write('insert into told values (1)'));
+    const outcomes = await Promise.allSettled([...sleeps, ...unsent]);
+    // The first of them has the place of the first that slept, and is late all the same.
+    for (const outcome of outcomes.slice(17)) {
+      assert.ok(outcome.status === 'rejected' && outcome.reason instanceof DatabaseUnavailable);
+      assert.match(outcome.reason.message, /too many statements wait/);
+    }
+    await eventually('its connection is through with the others', async () => {
+      return database.read('select 1').then(
+        () => true,
+        (error: unknown) => {
+          assert.ok(error instanceof DatabaseUnavailable);
+          return false;
+        },
+      );
+    });
+    assert.ok((await database.read('select 1 from told')).length <= 1);
+  });
+
+  it('lets the others finish what they have when one of its connections goes silent', async () => {
+    const { port } = stack.postgres;
+    const wire = new Wire(port);
+    const wirePort = await wire.listen();
+    const database = pool(stack.postgres.url.replace(`:${port}/`, `:${wirePort}/`), { statementMs: 1_500 });
+    try {
+      await Promise.all([database.read('select 1'), database.read('select 2')]);
+      wire.silenceOne();
+      const reads = async () => {
+        const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => database.write('select 3')));
+        return outcomes.filter(({ status }) => status === 'fulfilled').length;
+      };
+      const first = reads();
+      await pause(1_400);
+      const running = Array.from({ length: 2 }, () => database.write('select pg_sleep(1.3)'));
+      const outcomes = await Promise.allSettled(running);
+      assert.equal(await first, 4, 'those on the other connection');
+      assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1, 'it was not cut');
+      await eventually('all connections answer', async () => (await reads()) === 8);
+    } finally {
+      wire.close();
     }
   });
 

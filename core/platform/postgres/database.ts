@@ -2,8 +2,10 @@
  * The pool: reads, and writes of one statement each.
  *
  * - P1 every write is one statement: there is no BEGIN here (the driver can leak a statement into another's transaction).
- * - P2 every statement ends: the server cancels it after `statementMs`; if not even that is heard, the whole pool is
- *   taken for dead and replaced, because a connection into a black hole would be waited for until the kernel gives up.
+ * - P2 every statement ends: the server cancels it after `statementMs`, and whoever waits is told a grace later at the latest.
+ *   A live connection that has something to do thus answers something in that time. One that does not is taken for dead, because
+ *   a black hole would be waited for until the kernel gives up: the pool is replaced. If the others answer, they finish what they
+ *   have; if nobody does, all is cut at once. Who only waited for its turn too long cuts nobody.
  * - P3 a read that lost its connection is sent once more; a write never is, because it may have happened. (After a loss
  *   the driver may give the old error to the next statement, too.)
  * - P4 a result has no holes: after a statement that failed, or lost its connection, in the middle of its rows, the driver
@@ -14,6 +16,7 @@
 import postgres from 'postgres';
 import type { Log } from '../telemetry/index.ts';
 import { classify, DatabaseUnavailable } from './errors.ts';
+import { Places } from './places.ts';
 
 export type Parameter = string | number | boolean | Date | null | readonly string[];
 
@@ -42,15 +45,22 @@ export interface Database {
 
 const OID = { bigint: 20, textArray: 1009, uuidArray: 2951 } as const;
 
+/** Statements that the driver has of each connection: it cannot give one back, so all others wait here. */
+const SENT_PER_CONNECTION = 16;
+
 export function createDatabase(options: DatabaseOptions): Database {
+  const patienceMs = options.statementMs + options.statementGraceMs;
+  const places = new Places(options.connectionsMax * SENT_PER_CONNECTION);
+  /** When a pool, and a connection of it, had its last answer of the server. */
+  const answeredMs = new WeakMap<object, number>();
   let pool = open(options);
   let isClosed = false;
 
-  function replace(dead: postgres.Sql): void {
+  function replace(dead: postgres.Sql, graceMs: number): void {
     if (pool !== dead || isClosed) return;
     options.log.warn('database does not answer: connections are replaced', { database: options.name });
     pool = open(options);
-    end(dead, 0);
+    end(dead, graceMs);
   }
 
   function end(sql: postgres.Sql, graceMs: number): Promise<void> {
@@ -59,20 +69,53 @@ export function createDatabase(options: DatabaseOptions): Database {
     });
   }
 
-  async function once<Row>(statement: string, parameters: readonly Parameter[]): Promise<readonly Row[]> {
+  function heard(sql: postgres.Sql, connection: object | null): void {
+    const nowMs = performance.now();
+    answeredMs.set(sql, nowMs);
+    if (connection !== null) answeredMs.set(connection, nowMs);
+  }
+
+  /** P2. */
+  function judge(sql: postgres.Sql, connection: object | null, sentMs: number): void {
+    const hasAnswered = (what: object): boolean => (answeredMs.get(what) ?? Number.NEGATIVE_INFINITY) > sentMs;
+    if (hasAnswered(connection ?? sql)) return;
+    replace(sql, hasAnswered(sql) ? options.statementMs : 0);
+  }
+
+  /** In a place that was taken, and is given back when the driver is done with it, however long nobody has waited any more. */
+  async function send<Row>(statement: string, parameters: readonly Parameter[]): Promise<readonly Row[]> {
     const sql = pool;
-    const { promise: silence, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      reject(new DatabaseUnavailable('the database did not answer in time', { connectionLost: false }));
-      replace(sql);
-    }, options.statementMs + options.statementGraceMs);
+    const sentMs = performance.now();
+    const rows = sql.unsafe<Row[] & object[]>(statement, [...parameters] as postgres.ParameterOrJSON<never>[], {
+      prepare: true,
+    });
+    const timer = setTimeout(() => judge(sql, connectionOf(rows), sentMs), patienceMs);
     try {
-      const rows = sql.unsafe<Row[] & object[]>(statement, [...parameters] as postgres.ParameterOrJSON<never>[], {
-        prepare: true,
-      });
-      return withoutHoles<Row>(await Promise.race([rows, silence]));
+      const found = withoutHoles<Row>(await rows);
+      heard(sql, connectionOf(rows));
+      return found;
     } catch (error) {
+      // What the driver says by itself is another class.
+      if (error instanceof postgres.PostgresError) heard(sql, connectionOf(rows));
       throw classify(error);
+    } finally {
+      clearTimeout(timer);
+      places.give();
+    }
+  }
+
+  async function once<Row>(statement: string, parameters: readonly Parameter[]): Promise<readonly Row[]> {
+    const endMs = performance.now() + patienceMs;
+    if (!places.take() && !(await places.wait(patienceMs))) {
+      throw new DatabaseUnavailable('too many statements wait for the database', { connectionLost: false });
+    }
+    const { promise: silence, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => reject(new DatabaseUnavailable('the database did not answer in time', { connectionLost: false })),
+      Math.max(0, endMs - performance.now()),
+    );
+    try {
+      return await Promise.race([send<Row>(statement, parameters), silence]);
     } finally {
       clearTimeout(timer);
     }
@@ -93,6 +136,12 @@ export function createDatabase(options: DatabaseOptions): Database {
       await end(pool, graceMs);
     },
   };
+}
+
+/** The driver's own mark of the connection that a statement was sent on; null: it was not sent yet. */
+function connectionOf(query: object): object | null {
+  const state: unknown = Reflect.get(query, 'state');
+  return typeof state === 'object' ? state : null;
 }
 
 function open(options: DatabaseOptions): postgres.Sql {

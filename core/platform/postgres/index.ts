@@ -2,7 +2,7 @@
 export { type Creation, type CreationKey, createOnce, operatorId, requestHash } from './creation.ts';
 export { createDatabase, type Database, type DatabaseOptions, type Parameter } from './database.ts';
 export { DatabaseUnavailable, UniqueViolation } from './errors.ts';
-export { endConnection, LoneConnection } from './lone-connection.ts';
+export { endConnection, keepalives, LoneConnection } from './lone-connection.ts';
 export { type MigrationReport, migrate, newestMigration } from './migrations.ts';
 export { createProbe, type Probe, type ProbeReading } from './probe.ts';
 export { inTransaction, type Run } from './transaction.ts';

@@ -4,6 +4,8 @@
  *
  * - C1 every statement ends: the server cancels it first; without any word of it, it is given up.
  * - C2 whatever fails, the connection is given up with it: after a loss the driver may report the old error again.
+ * - C3 a host that vanishes says no goodbye: the server asks a silent connection whether anybody is there, and ends the session,
+ *   and what ends with it, within half a minute. By its own defaults that takes two hours.
  */
 import postgres from 'postgres';
 
@@ -24,15 +26,25 @@ const REPLY_MS = 12_000;
 const CONNECT_S = 3;
 const CLOSE_MS = 1_000;
 
+/** C3. Settings of a session. Seconds; the last one, milliseconds, is for words of the server that nobody acknowledges. */
+export const keepalives = {
+  tcp_keepalives_idle: 10,
+  tcp_keepalives_interval: 5,
+  tcp_keepalives_count: 3,
+  tcp_user_timeout: 25_000,
+} as const;
+
 export class LoneConnection {
   readonly #options: LoneConnectionOptions;
   #sql: postgres.Sql | null = null;
+  #isOver = false;
 
   constructor(options: LoneConnectionOptions) {
     this.#options = options;
   }
 
   async run<Row>(statement: string, parameters: string[]): Promise<readonly Row[]> {
+    if (this.#isOver) throw this.#options.failure('Postgres: the connection was ended here', { cause: null });
     this.#sql ??= this.#connect();
     const sql = this.#sql;
     let timer: NodeJS.Timeout | undefined;
@@ -58,6 +70,12 @@ export class LoneConnection {
     if (sql !== null) await endConnection(sql, CLOSE_MS);
   }
 
+  /** For good: every later statement fails, rather than to make a connection that nobody would close. Never rejects. */
+  end(): Promise<void> {
+    this.#isOver = true;
+    return this.close();
+  }
+
   #connect(): postgres.Sql {
     const { url, name, settings, ended } = this.#options;
     const sql: postgres.Sql = postgres(url, {
@@ -72,10 +90,12 @@ export class LoneConnection {
       onclose: () => {
         if (this.#sql === sql) ended?.();
       },
-      connection: { application_name: name, statement_timeout: STATEMENT_MS, ...settings } as Record<
-        string,
-        string | number
-      >,
+      connection: {
+        application_name: name,
+        statement_timeout: STATEMENT_MS,
+        ...keepalives,
+        ...settings,
+      } as Record<string, string | number>,
     });
     return sql;
   }

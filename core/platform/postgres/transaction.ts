@@ -5,6 +5,7 @@
  * The connection is never quietly replaced: what is run after it was lost would run outside the transaction.
  */
 import postgres from 'postgres';
+import { keepalives } from './lone-connection.ts';
 
 export interface TransactionOptions {
   readonly url: string;
@@ -28,7 +29,8 @@ export async function inTransaction<Result>(
     fetch_types: false,
     prepare: false,
     connect_timeout: connectMs / 1_000,
-    connection: { application_name: name },
+    // It may hold a lock that everybody waits for: of a host that vanished the server has to hear.
+    connection: { application_name: name, ...keepalives },
     onnotice: () => undefined,
     onclose: () => {
       isLost = true;

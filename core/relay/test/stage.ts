@@ -199,9 +199,9 @@ class StageStore implements RelayStore {
     return [];
   }
 
-  async behind(): Promise<number | null> {
+  async behind(): Promise<readonly number[]> {
     await this.#travel();
-    return null;
+    return [];
   }
 
   async close(): Promise<void> {
