@@ -1,5 +1,5 @@
 /** One long run at full speed, check-points included: the worst second beside the mean. */
-import { formatNumber } from '../../table.ts';
+import { formatNumber, type Table } from '../../table.ts';
 import { runLive } from '../load/live.ts';
 import { single } from '../load/shape.ts';
 import { percentile, worstSecondRatio } from '../report/statistics.ts';
@@ -8,6 +8,7 @@ import type { Scenario } from './scenario.ts';
 
 /** Connections, caches and code warm up: what comes before does not count. */
 const WARM_UP_SECONDS = 5;
+const MINUTE_S = 60;
 
 export const longRun: Scenario = async ({ cast, environment, settings, ours, longSeconds }) => {
   const side = await cast.ours(ours);
@@ -39,7 +40,7 @@ export const longRun: Scenario = async ({ cast, environment, settings, ours, lon
           [
             side.name,
             ...[
-              whole.reduce((sum, count) => sum + count, 0) / whole.length,
+              meanOf(whole),
               Math.min(...whole),
               percentile(whole, 0.01),
               percentile(whole, 0.5),
@@ -48,9 +49,32 @@ export const longRun: Scenario = async ({ cast, environment, settings, ours, lon
           ],
         ],
       },
+      byMinute(whole),
     ],
     notes: [
       'In the long run requests are signed by a thread of the generator while it runs, which costs all of it speed.',
     ],
   };
 };
+
+/** Whether slow seconds come together, as check-points would have it, or one at a time. */
+function byMinute(perSecond: readonly number[]): Table {
+  const minutes = Array.from({ length: Math.ceil(perSecond.length / MINUTE_S) }, (_, minute) =>
+    perSecond.slice(minute * MINUTE_S, (minute + 1) * MINUTE_S),
+  );
+  const worstSecondOf = (seconds: readonly number[]): number => seconds.indexOf(Math.min(...seconds));
+  return {
+    title: 'The same, by minute',
+    columns: ['minute', 'mean', 'worst', 'in its second'],
+    rows: minutes.map((seconds, minute) => [
+      String(minute + 1),
+      formatNumber(meanOf(seconds)),
+      formatNumber(Math.min(...seconds)),
+      String(worstSecondOf(seconds) + 1),
+    ]),
+  };
+}
+
+function meanOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0) / counts.length;
+}

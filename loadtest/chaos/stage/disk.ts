@@ -4,7 +4,7 @@
  * A killed process loses nothing there that it would keep on a disk: what it has written is the kernel's in both cases.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { limits } from '../limits.ts';
 
@@ -14,6 +14,11 @@ export interface SmallDisk {
   fill(): void;
   free(): void;
   remove(): void;
+}
+
+/** Of a run's folder. */
+export function diskDirectory(runDir: string): string {
+  return join(runDir, 'disk');
 }
 
 const PIECE_BYTES = 1_024 * 1_024;
@@ -41,9 +46,29 @@ export function mountSmallDisk(dir: string): SmallDisk | { readonly missing: str
       }
     },
     free: () => rmSync(ballast, { force: true }),
-    remove() {
-      // Lazily: whoever still has a file open there lets go of it in its own time.
-      execFileSync('umount', ['-l', dir], { stdio: 'pipe' });
-    },
+    remove: () => unmount(dir),
   };
+}
+
+/**
+ * Takes away the disk of a killed run: mounted, and the Postgres whose data are on it has ended without saying so. A disk on
+ * which none has begun yet may be that of a run that starts just now, and stays. Returns whether there was one.
+ */
+export function removeAbandonedDisk(dir: string): boolean {
+  const pidFile = join(dir, 'postgres', 'postmaster.pid');
+  if (!isMounted(dir) || !existsSync(pidFile)) return false;
+  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
+  if (existsSync(`/proc/${pid}`)) return false;
+  unmount(dir);
+  return true;
+}
+
+function isMounted(dir: string): boolean {
+  const mounts = '/proc/self/mounts';
+  return existsSync(mounts) && readFileSync(mounts, 'utf8').includes(` ${dir} tmpfs `);
+}
+
+/** Lazily: whoever still has a file open there lets go of it in its own time. */
+function unmount(dir: string): void {
+  execFileSync('umount', ['-l', dir], { stdio: 'pipe' });
 }

@@ -25,7 +25,7 @@ import {
 import { runDirectory } from '../../small-stack.ts';
 import { limits } from '../limits.ts';
 import { type Clocks, findClocks } from './clock.ts';
-import { mountSmallDisk, type SmallDisk } from './disk.ts';
+import { diskDirectory, mountSmallDisk, type SmallDisk } from './disk.ts';
 import { Links } from './links.ts';
 import { type Network, onLoopback, type Places } from './network/network.ts';
 import { Observer } from './observer.ts';
@@ -110,7 +110,7 @@ class Opening {
     mkdirSync(this.#shared.logDir, { recursive: true });
     log(`Starting Postgres, Kafka, ${limits.cores} processes of core and the edge in ${dir} …`);
     this.#later(() => this.#links.close());
-    const disk = this.#options.smallDisk ? mountSmallDisk(join(dir, 'disk')) : notWanted;
+    const disk = this.#options.smallDisk ? mountSmallDisk(diskDirectory(dir)) : notWanted;
     if (!('missing' in disk)) this.#later(() => disk.remove());
     const clocks = this.#options.clocks ? await findClocks(dir) : notWanted;
 
