@@ -41,11 +41,11 @@ export async function interleave(
   }
 }
 
-/** Answers a second: what the last round had, or what is said of the first. */
+/** Answers a second: of the best round so far, or what is said of the first. */
 function expectedOf({ plan, rounds }: Contestant): number | null {
-  const last = rounds.at(-1);
-  if (last === undefined) return plan.expectedPerSecond;
-  return plan.shape.type === 'bulk' ? last.perSecond / plan.shape.lines : last.perSecond;
+  if (rounds.length === 0) return plan.expectedPerSecond;
+  const best = Math.max(...rounds.map(({ perSecond }) => perSecond));
+  return plan.shape.type === 'bulk' ? best / plan.shape.lines : best;
 }
 
 export function seriesOf(contestants: readonly Contestant[]): Series[] {
