@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { edgeObjects, freePorts, type Server, startCore, startEdge, startPostgres } from '@local-plus/deploy';
+import { stopAll } from './program.ts';
 import { repositoryDir } from './stack-process.ts';
 
 export interface SmallStack {
@@ -37,7 +38,7 @@ export async function startSmallStack({ name, bindings = {}, log }: SmallStackOp
   const adminToken = `lp_admin_${randomBytes(32).toString('base64url')}`;
   const started: Server[] = [];
   const stop = async (): Promise<void> => {
-    for (let part = started.pop(); part !== undefined; part = started.pop()) await part.stop();
+    await stopAll(started);
   };
   try {
     log(`Starting Postgres, core and the edge in ${dir} …`);

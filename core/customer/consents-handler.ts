@@ -7,6 +7,7 @@
 import { type CustomerId, type customers, uuidV7 } from '@local-plus/contracts';
 import { idCursor, idOf, pageOf } from '../platform/cursor/index.ts';
 import {
+  attempts,
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
@@ -39,7 +40,7 @@ async function record(ports: ConsentPorts, request: CoreRequest<'consents.record
   const { purpose, status, source, at } = request.body;
   const key = creationKey(request, ['consent', request.params[0], purpose, status, source, at ?? null]);
   const row = { id: uuidV7(ports.nowMs()), purpose, status, source, at: at === undefined ? null : new Date(at) };
-  for (let tries = 0; tries < customerLimits.triesMax; tries++) {
+  return attempts(customerLimits.triesMax, async () => {
     const { root_id } = await seenCustomer(store, request);
     const outcome = await consents.record(key, { ...row, customer_id: root_id });
     if (outcome.type !== 'conflict') {
@@ -50,8 +51,8 @@ async function record(ports: ConsentPorts, request: CoreRequest<'consents.record
     if (root?.status === 'erased') throw new ProblemError('customer_erased');
     if (root?.status === 'active') throw new ProblemError('customer_limit_exceeded');
     // It was merged into another one meanwhile.
-  }
-  throw new ProblemError('overloaded');
+    return null;
+  });
 }
 
 async function list(ports: ConsentPorts, request: CoreRequest<'consents.list'>): Promise<CoreAnswer> {

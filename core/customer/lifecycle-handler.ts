@@ -7,6 +7,7 @@
  */
 import type { CustomerId } from '@local-plus/contracts';
 import {
+  attempts,
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
@@ -37,7 +38,7 @@ async function merge(ports: LifecyclePorts, request: CoreRequest<'customers.merg
   const { store, nowMs } = ports;
   const name = requestName(request);
   const merged_customer_id = request.body.customer_id as CustomerId;
-  for (let tries = 0; tries < customerLimits.triesMax; tries++) {
+  return attempts(customerLimits.triesMax, async () => {
     const stays = await seenCustomer(store, request);
     const gone = await seenCustomer(store, request, merged_customer_id);
     // The operator sees the customers of all merchants, and they stay apart.
@@ -60,19 +61,19 @@ async function merge(ports: LifecyclePorts, request: CoreRequest<'customers.merg
       return createdAnswer({ ...answer, merged_at: merged.updated_at.toISOString() }, false, 200);
     }
     if (await isFull(store, stays.id, gone.id)) throw new ProblemError('customer_limit_exceeded');
-  }
-  throw new ProblemError('overloaded');
+    return null;
+  });
 }
 
 async function erase(ports: LifecyclePorts, request: CoreRequest<'customers.erase'>): Promise<CoreAnswer> {
   const { store, nowMs } = ports;
   const name = requestName(request);
-  for (let tries = 0; tries < customerLimits.triesMax; tries++) {
+  return attempts(customerLimits.triesMax, async () => {
     const asked = await seenCustomer(store, request);
     const family = await store.family(asked.root_id);
     const root = family.find(({ id }) => id === asked.root_id);
     // It was merged into another one between the two reads.
-    if (root === undefined || root.status === 'merged') continue;
+    if (root === undefined || root.status === 'merged') return null;
     const hash = requestHash(['erase', root.id]);
     const earlier = await earlierChange(store, name, 'erase', root.id, hash);
     if (root.status === 'erased') return createdAnswer(customerJson(root, null), earlier !== null, 200);
@@ -86,8 +87,8 @@ async function erase(ports: LifecyclePorts, request: CoreRequest<'customers.eras
     };
     const erased = await store.erase(name, hash, root, ids, new Date(erasedMs), told);
     if (typeof erased !== 'string') return createdAnswer(customerJson(erased, null), false, 200);
-  }
-  throw new ProblemError('overloaded');
+    return null;
+  });
 }
 
 /** When the key's change was made; null: the key is not used. Throws when it was another change. */

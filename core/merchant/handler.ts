@@ -3,12 +3,12 @@
  */
 import { type MerchantId, type merchants, uuidV7 } from '@local-plus/contracts';
 import {
+  attempts,
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
   creationKey,
   type Handlers,
-  ProblemError,
   settled,
 } from '../platform/http/index.ts';
 import { noPlan } from './domain.ts';
@@ -78,7 +78,7 @@ async function change(
   wanted: MerchantChange,
   answer: merchants.MerchantPlan | merchants.AllowedOrigins,
 ): Promise<CoreAnswer> {
-  for (let tries = 0; tries < merchantLimits.triesMax; tries++) {
+  return attempts(merchantLimits.triesMax, async () => {
     const before = await seenMerchant(ports.store, request);
     const { id } = before;
     const key = creationKey(request, [id, wanted.kind, wanted.value]);
@@ -86,13 +86,12 @@ async function change(
     const changed = { before: wanted.kind === 'plan' ? planOf(before) : originsOf(before), after: answer };
     const entry = entryOf(request, id, { ...facts, ...changed }, ports.nowMs());
     const outcome = await ports.store.change(key, before, wanted, entry);
-    if (outcome.type === 'conflict') continue;
+    if (outcome.type === 'conflict') return null;
     const { replayed } = settled(outcome);
     // Again on a replay: the process that changed it may have died before it told the others.
     await ports.changed(id);
     return createdAnswer(answer, replayed, 200);
-  }
-  throw new ProblemError('overloaded');
+  });
 }
 
 function merchantJson(row: MerchantRow): merchants.Merchant {

@@ -17,6 +17,7 @@ import {
 } from '@local-plus/contracts';
 import { idCursor, idOf, pageOf } from '../platform/cursor/index.ts';
 import {
+  attempts,
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
@@ -88,7 +89,7 @@ async function rotate(ports: KeyPorts, request: CoreRequest<'api_keys.rotate'>):
   const { overlap_s: overlapS } = request.body;
   const expires_at = momentOf(request.body.expires_at);
   const { secret, prefix, digest } = newApiKey(randomBytes(KEY_BYTES));
-  for (let tries = 0; tries < merchantLimits.triesMax; tries++) {
+  return attempts(merchantLimits.triesMax, async () => {
     const old = await keyOfPath(ports, request, merchantId);
     if (!mayGive(request.context, old.scopes)) throw tooMuch();
     const nowMs = ports.nowMs();
@@ -102,14 +103,13 @@ async function rotate(ports: KeyPorts, request: CoreRequest<'api_keys.rotate'>):
       if (!is_alive) throw new ProblemError('api_key_ended');
       if (expires_at !== null && endsAt?.getTime() === old.expires_at?.getTime()) throw past();
       // It was rotated between the read and the statement.
-      continue;
+      return null;
     }
     const created = settled(outcome);
     // Again on a replay: the process that rotated it may have died before it told the others.
     await ports.changed(old.digest);
     return createdKey(created, secret, expires_at);
-  }
-  throw new ProblemError('overloaded');
+  });
 }
 
 async function revoke(ports: KeyPorts, request: CoreRequest<'api_keys.revoke'>): Promise<CoreAnswer> {

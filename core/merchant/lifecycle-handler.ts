@@ -3,6 +3,7 @@ import { type lifecycle, type MerchantId, topics, uuidV7 } from '@local-plus/con
 import { newEvent } from '../outbox/index.ts';
 import { pageOf, placeCursor, placeOf } from '../platform/cursor/index.ts';
 import {
+  attempts,
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
@@ -36,7 +37,7 @@ export function lifecycleHandlers(ports: LifecyclePorts): Handlers {
 
 async function move(ports: LifecyclePorts, request: CoreRequest<'merchants.transition'>): Promise<CoreAnswer> {
   const { action, reason } = request.body;
-  for (let tries = 0; tries < merchantLimits.triesMax; tries++) {
+  return attempts(merchantLimits.triesMax, async () => {
     const merchant = await seenMerchant(ports.store, request);
     const nowMs = ports.nowMs();
     const step: Step | null = lifecycleTable[merchant.status][action] ?? null;
@@ -48,13 +49,12 @@ async function move(ports: LifecyclePorts, request: CoreRequest<'merchants.trans
     const entry = entryOf(request, merchant.id, entryOfStep(merchant, action, step, reason), nowMs);
     const outcome = await ports.transitions.move(key, wanted, entry, onboarded(request, merchant, nowMs));
     // Somebody else moved it meanwhile: what is possible now is decided by what it is now.
-    if (outcome.type === 'conflict' && step !== null) continue;
+    if (outcome.type === 'conflict' && step !== null) return null;
     const { row, replayed } = settled(outcome, () => refusal(merchant, action));
     // Again on a replay: the process that moved it may have died before it told the others.
     await ports.changed(merchant.id);
     return createdAnswer(transitionJson(row), replayed);
-  }
-  throw new ProblemError('overloaded');
+  });
 }
 
 function newTransition({ body, context }: CoreRequest<'merchants.transition'>, merchant: MerchantRow, { to }: Step) {

@@ -2,6 +2,7 @@
 import { type MerchantId, type members, parseId, uuidV7 } from '@local-plus/contracts';
 import { idCursor, idOf, pageOf } from '../platform/cursor/index.ts';
 import {
+  attempts,
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
@@ -57,7 +58,7 @@ async function change(
   const { id: merchantId } = await seenMerchant(ports.store, request);
   const id = parseId<string>(request.params[1] ?? '');
   const role = wanted.kind === 'member_removal' ? null : wanted.role;
-  for (let tries = 0; tries < merchantLimits.triesMax; tries++) {
+  return attempts(merchantLimits.triesMax, async () => {
     const before = id === null ? null : await ports.members.member(merchantId, id);
     if (before === null) throw new ProblemError('not_found');
     const key = creationKey(request, [wanted.kind, before.id, role]);
@@ -68,15 +69,14 @@ async function change(
       const isOwnerNeeded = role !== 'owner' && (await ports.members.isLastOwner(merchantId, before.id));
       if (isOwnerNeeded) throw new ProblemError('last_owner');
       // It was changed, or removed, between the read and the statement.
-      continue;
+      return null;
     }
     const { replayed } = settled(outcome);
     // Again on a replay: the process that changed it may have died before it told the others.
     await ports.changed(merchantId, before.subject);
     const after = (await ports.members.member(merchantId, before.id)) ?? before;
     return createdAnswer(memberJson(role === null ? after : { ...after, role, removed_at: null }), replayed, 200);
-  }
-  throw new ProblemError('overloaded');
+  });
 }
 
 /** @param role the new one; null: it is removed */

@@ -99,14 +99,13 @@ export interface OutboxService {
 
 /** Publishes the outbox while no other process does. null: there is no Kafka. */
 export function createOutbox(options: OutboxOptions): OutboxService | null {
-  const { databaseUrl, brokers, clientId, log, metrics, ssl, sasl } = options;
-  if (brokers.length === 0) return null;
-  const limits = { ...outboxLimits, ...options.limits };
+  const { databaseUrl, metrics, limits: own, ...kafka } = options;
+  if (kafka.brokers.length === 0) return null;
+  const limits = { ...outboxLimits, ...own };
   checkOutboxLimits(limits);
-  const access = { ...(ssl === undefined ? {} : { ssl }), ...(sasl === undefined ? {} : { sasl }) };
-  const producer = createProducer({ brokers, clientId, log, ...access });
+  const producer = createProducer(kafka);
   const store = new PostgresOutboxStore(databaseUrl, limits);
-  const ports = { clock: systemClock, timer: systemTimer, random: Math.random, log, limits };
+  const ports = { clock: systemClock, timer: systemTimer, random: Math.random, log: kafka.log, limits };
   const publisher = new Publisher({ ...ports, store, producer });
   registerMetrics(metrics, publisher);
   collectProducerMetrics(metrics.registry, producer);

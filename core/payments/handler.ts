@@ -17,6 +17,7 @@ import {
   keyOf,
   ProblemError,
   sees,
+  settled,
 } from '../platform/http/index.ts';
 import { usualRefundOrder } from './domain.ts';
 import { paymentLimits } from './limits.ts';
@@ -53,10 +54,8 @@ async function create(ports: HandlerPorts, request: CoreRequest<'payments.create
         ? ({ type: 'replayed', row: earlier } as const)
         : ({ type: 'key_reused' } as const)
       : await store.create(key, wanted);
-  if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
-  if (outcome.type === 'conflict') throw new Error('a new id was taken already');
-  const row = await process.settle(outcome.row, request.deadlineMs);
-  const replayed = outcome.type === 'replayed';
+  const { row: created, replayed } = settled(outcome);
+  const row = await process.settle(created, request.deadlineMs);
   if (row.answered === 'failed' && row.failure !== null) return failureAnswer(row, row.failure, replayed);
   return createdAnswer(paymentJsonAt(row, row.answered === 'held' ? 'held' : 'captured'), replayed);
 }

@@ -2,12 +2,14 @@
 import { limits, type payments as wire } from '@local-plus/contracts';
 import { auditEntry } from '../audit/index.ts';
 import {
+  attempts,
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
   creationKey,
   type Handlers,
   ProblemError,
+  settled,
 } from '../platform/http/index.ts';
 import { type ProgramOwner, type Programs, seenProgram } from '../program/index.ts';
 import { paymentLimits } from './limits.ts';
@@ -34,7 +36,7 @@ async function set(ports: RatePorts, request: CoreRequest<'payments.set_rate'>):
   const { currency, rate } = request.body;
   const { points, amount } = rate ?? { points: null, amount: null };
   const key = creationKey(request, [programId, currency, points, amount]);
-  for (let attempt = 0; attempt < paymentLimits.triesMax; attempt++) {
+  return attempts(paymentLimits.triesMax, async () => {
     const before = await rates.newest(programId, currency);
     const entry = auditEntry(
       {
@@ -50,12 +52,14 @@ async function set(ports: RatePorts, request: CoreRequest<'payments.set_rate'>):
       nowMs(),
     );
     const outcome = await rates.create(key, { program_id: programId, currency, points, amount }, entry);
-    if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
-    if (outcome.type !== 'conflict') return createdAnswer(rateJson(outcome.row), outcome.type === 'replayed');
+    if (outcome.type !== 'conflict') {
+      const { row, replayed } = settled(outcome);
+      return createdAnswer(rateJson(row), replayed);
+    }
     const [newest] = await rates.page(programId, limits.paymentRatesMax, 1);
     if (newest?.version === limits.paymentRatesMax) throw new ProblemError('versions_limit_exceeded');
-  }
-  throw new ProblemError('overloaded');
+    return null;
+  });
 }
 
 async function list(ports: RatePorts, request: CoreRequest<'payments.rates'>): Promise<CoreAnswer> {

@@ -2,6 +2,7 @@
 import { uuidV7, type payments as wire } from '@local-plus/contracts';
 import { idCursor, pageOf } from '../platform/cursor/index.ts';
 import {
+  attempts,
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
@@ -55,7 +56,7 @@ async function begin(
   const { body, requestId: request_id, traceparent } = request;
   const { reason = null } = body;
   let payment = first;
-  for (let attempt = 0; attempt < paymentLimits.triesMax; attempt++) {
+  return attempts(paymentLimits.triesMax, async () => {
     if (payment.status !== 'captured') throw new ProblemError('payment_not_captured');
     const left = payment.amount - payment.refunded_amount;
     const amount = body.amount ?? left;
@@ -74,8 +75,8 @@ async function begin(
     const refund = created ?? (await refunds.byKey(key));
     if (refund !== null) return refund;
     payment = (await store.one(payment.id)) ?? payment;
-  }
-  throw new ProblemError('overloaded');
+    return null;
+  });
 }
 
 async function list(ports: RefundHandlerPorts, request: CoreRequest<'payments.refunds'>): Promise<CoreAnswer> {

@@ -8,7 +8,7 @@
  *   refund: it can be asked for anew.
  */
 import type { Log } from '@local-plus/actors';
-import { ProblemError } from '../platform/http/index.ts';
+import { attempts } from '../platform/http/index.ts';
 import { countedIn } from './domain.ts';
 import { refundEvent } from './events.ts';
 import { paymentLimits } from './limits.ts';
@@ -59,7 +59,7 @@ export class RefundProcess {
     const status = refused.length === 0 ? 'succeeded' : refused.length === parts.length ? 'failed' : 'partial';
     const ended = { ...refund, status, parts } as const;
     let payment = first;
-    for (let attempt = 0; attempt < paymentLimits.triesMax; attempt++) {
+    return attempts(paymentLimits.triesMax, async () => {
       const sources = countedIn(payment.sources, refused, -1);
       const after = { ...payment, sources, refunded_amount: payment.refunded_amount - takenOff };
       const row = await refunds.end(payment, sources, takenOff, ended, refundEvent(after, ended, nowMs()));
@@ -67,8 +67,8 @@ export class RefundProcess {
       const current = await refunds.one(refund.id);
       if (current !== null && current.status !== 'pending') return current;
       payment = await this.#payment(refund);
-    }
-    throw new ProblemError('overloaded');
+      return null;
+    });
   }
 
   async #payment(refund: RefundRow): Promise<PaymentRow> {

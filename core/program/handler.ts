@@ -7,6 +7,7 @@
 import { limits, type merchants, type ProgramId, parseId, type programs, uuidV7 } from '@local-plus/contracts';
 import { auditEntry } from '../audit/index.ts';
 import {
+  attempts,
   type CoreAnswer,
   type CoreRequest,
   callingMerchant,
@@ -67,7 +68,7 @@ async function createVersion(
   const rules = columnsOf({ ...body, ...(point_expiry === null ? {} : { point_expiry }) });
   const effectiveFrom = effective_from === undefined ? null : new Date(effective_from);
   const key = creationKey(request, [program.id, rules, effectiveFrom]);
-  for (let attempt = 0; attempt < programLimits.numberTriesMax; attempt++) {
+  return attempts(programLimits.numberTriesMax, async () => {
     const id = uuidV7(nowMs());
     const before = wireRulesOf(inForce(program, nowMs()));
     const after = { ...wireRulesOf(rules), effective_from: effectiveFrom?.toISOString() ?? null, version_id: id };
@@ -84,8 +85,8 @@ async function createVersion(
     if (effectiveFrom !== null && effectiveFrom < earliest) {
       throw new ProblemError('effective_from_too_soon', { detail: `The soonest is now ${earliest.toISOString()}.` });
     }
-  }
-  throw new ProblemError('overloaded');
+    return null;
+  });
 }
 
 async function listVersions(ports: HandlerPorts, request: CoreRequest<'program_versions.list'>): Promise<CoreAnswer> {

@@ -51,20 +51,12 @@ export interface RelayService {
 }
 
 export function createRelay(options: RelayOptions): RelayService {
-  const { writerId, databaseUrl, brokers, log, compression, ssl, sasl } = options;
-  const limits = { ...relayLimits, ...options.limits };
+  const { writerId, databaseUrl, limits: own, ...kafka } = options;
+  const limits = { ...relayLimits, ...own };
   checkRelayLimits(limits);
-  const producerOf = (clientId: string) =>
-    createThreadedProducer({
-      brokers,
-      clientId,
-      log,
-      ...(compression === undefined ? {} : { compression }),
-      ...(ssl === undefined ? {} : { ssl }),
-      ...(sasl === undefined ? {} : { sasl }),
-    });
-  const producer = brokers.length === 0 ? null : producerOf(`local-plus-relay-${writerId}`);
-  const ports = { clock: systemClock, timer: systemTimer, random: Math.random, log, limits };
+  const producerOf = (clientId: string) => createThreadedProducer({ ...kafka, clientId });
+  const producer = kafka.brokers.length === 0 ? null : producerOf(`local-plus-relay-${writerId}`);
+  const ports = { clock: systemClock, timer: systemTimer, random: Math.random, log: kafka.log, limits };
   const relay = new Relay({ ...ports, writerId, store: new PostgresRelayStore(databaseUrl), producer });
   const tending = new Tending({
     ...ports,

@@ -19,9 +19,10 @@ import type { EventProducer } from '../platform/kafka/index.ts';
 import { type Barrier, Barriers } from './barriers.ts';
 import { type Chunk, chunkOfPage } from './domain.ts';
 import { messagesOf } from './events.ts';
+import { Lag } from './lag.ts';
 import type { RelayLimits } from './limits.ts';
 import { Progress } from './progress.ts';
-import type { RelayStore } from './store.ts';
+import type { Backlog, RelayStore } from './store.ts';
 import { Tail } from './tail.ts';
 import { Trouble } from './trouble.ts';
 
@@ -73,11 +74,7 @@ export class Relay {
   readonly counters = new RelayCounters();
   #mode: RelayMode = 'starting';
   #cursor = 0;
-  /** The newest batch that is known to be committed. */
-  #newest = 0;
-  /** Up to here batches are in `#rowsBehind`. */
-  #countedTo = 0;
-  #rowsBehind = 0;
+  readonly #lag = new Lag();
   #progress: Progress | null = null;
   /** What could not be published yet. */
   #chunk: Chunk | null = null;
@@ -97,8 +94,8 @@ export class Relay {
       mode: this.#mode,
       connected: this.#ports.producer?.connected ?? false,
       cursor: this.#cursor,
-      lagBatches: Math.max(0, this.#newest - this.#cursor),
-      lagTransactions: this.#rowsBehind,
+      lagBatches: Math.max(0, this.#lag.newest - this.#cursor),
+      lagTransactions: this.#lag.transactions,
       memoryRows: this.#tail.rows,
       barriers: this.#barriers.size,
     };
@@ -106,11 +103,7 @@ export class Relay {
 
   /** R4. Called in batch order, right after each commit. */
   offer(batch: CommittedBatch): void {
-    if (batch.batch > this.#countedTo) {
-      this.#countedTo = batch.batch;
-      this.#rowsBehind += batch.posted.length;
-    }
-    if (batch.batch > this.#newest) this.#newest = batch.batch;
+    this.#lag.offered(batch.batch, batch.posted.length);
     if (!this.#ports.producer || this.#mode === 'stopped') return;
     this.#tail.offer(batch);
     this.counters.rowsDropped = this.#tail.rowsDroppedTotal;
@@ -170,7 +163,7 @@ export class Relay {
   #over(): boolean {
     if (!this.#stopping) return false;
     const { producer, clock } = this.#ports;
-    const done = this.#mode !== 'starting' && this.#cursor >= this.#newest && !this.#chunk;
+    const done = this.#mode !== 'starting' && this.#cursor >= this.#lag.newest && !this.#chunk;
     return done || !producer?.connected || clock.monotonicMs() >= this.#stopAtMs;
   }
 
@@ -178,11 +171,8 @@ export class Relay {
     const { store, writerId, clock, timer, log, limits, producer } = this.#ports;
     await this.#readBarriers();
     const saved = await store.progress(writerId);
-    const { newest, rows } = await store.backlog(writerId, saved, limits.backlogRowsMax);
+    await this.#lag.readFrom(saved, this.#backlog);
     this.#cursor = saved;
-    this.#rowsBehind = rows;
-    this.#countedTo = Math.max(this.#countedTo, newest);
-    this.#newest = Math.max(this.#newest, newest, saved);
     const save = (batch: number): Promise<void> => store.saveProgress(writerId, batch);
     this.#progress = new Progress({ clock, timer, log, everyMs: limits.progressMs, save }, saved);
     this.#mode = producer ? 'memory' : 'off';
@@ -215,10 +205,10 @@ export class Relay {
       this.#follow('memory');
       return chunk;
     }
-    if (this.#cursor >= this.#newest) return null;
+    if (this.#cursor >= this.#lag.newest) return null;
     this.#follow('table');
     // R3: what is known now is older than the read.
-    const known = this.#newest;
+    const known = this.#lag.newest;
     const rows = await store.page(writerId, this.#cursor, limits.pageRowsMax);
     await this.#readBarriers();
     return chunkOfPage(rows, rows.length >= limits.pageRowsMax, this.#cursor, known);
@@ -262,25 +252,23 @@ export class Relay {
 
   #published(chunk: Chunk): void {
     this.#cursor = chunk.lastBatch;
-    this.#newest = Math.max(this.#newest, this.#cursor);
-    this.#countedTo = Math.max(this.#countedTo, this.#cursor);
-    this.#rowsBehind = this.#cursor >= this.#newest ? 0 : Math.max(0, this.#rowsBehind - chunk.rows.length);
+    this.#lag.published(this.#cursor, chunk.rows.length);
     this.counters.published[this.#mode === 'table' ? 'table' : 'memory'] += chunk.rows.length;
     this.#progress?.note(this.#cursor);
   }
 
   /** Until the next offer. Without one for a while the table is asked: another process may be the writer. */
   async #idle(): Promise<void> {
-    const { producer, limits, store, writerId } = this.#ports;
+    const { producer, limits } = this.#ports;
     if (await this.#pause(limits.pollMs, producer !== null)) return;
     if (this.#barriers.size > 0) await this.#readBarriers();
-    const counted = this.#countedTo;
-    const { newest, rows } = await store.backlog(writerId, counted, limits.backlogRowsMax);
-    if (newest <= this.#countedTo || counted !== this.#countedTo) return;
-    this.#rowsBehind += rows;
-    this.#countedTo = newest;
-    this.#newest = Math.max(this.#newest, newest);
+    await this.#lag.readOn(this.#backlog);
   }
+
+  readonly #backlog = (cursor: number): Promise<Backlog> => {
+    const { store, writerId, limits } = this.#ports;
+    return store.backlog(writerId, cursor, limits.backlogRowsMax);
+  };
 
   get #stopping(): boolean {
     return this.#stopAtMs !== Number.POSITIVE_INFINITY;
@@ -293,7 +281,7 @@ export class Relay {
   #pause(waitMs: number, untilOffered: boolean): Promise<boolean> {
     const { timer, clock, limits } = this.#ports;
     return new Promise((resolve) => {
-      if (untilOffered && (this.#stopping || this.#newest > this.#cursor)) return timer.soon(() => resolve(true));
+      if (untilOffered && (this.#stopping || this.#lag.newest > this.#cursor)) return timer.soon(() => resolve(true));
       const leftMs = Math.max(0, this.#stopAtMs - clock.monotonicMs());
       const pauseMs = this.#stopping ? Math.min(waitMs, leftMs, limits.stopPauseMs) : waitMs;
       const cancel = timer.after(pauseMs, () => {

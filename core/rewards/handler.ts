@@ -23,6 +23,7 @@ import {
   type Handlers,
   ProblemError,
   sees,
+  settled,
 } from '../platform/http/index.ts';
 import type { Creation } from '../platform/postgres/index.ts';
 import { seenProgram } from '../program/index.ts';
@@ -52,13 +53,11 @@ async function create(ports: HandlerPorts, request: CoreRequest<'rewards.create'
   const row = { id, merchant_id: merchantId, program_id: programId, gives, ...body, ...times };
   const key = creationKey(request, [programId, gives, body, times]);
   const audit = auditOf(ports, request, { merchantId, id }, 'create', null, { ...body, gives, ...times });
-  const outcome = await ports.store.create(key, row, audit);
-  if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
-  if (outcome.type === 'conflict') throw new Error('a new id or key was taken already');
+  const created = settled(await ports.store.create(key, row, audit));
   const { stock } = row;
   // As it was created, the first time and every time: the same key has asked for the same stock.
   const draft = { status: 'draft', published_at: null, withdrawn_at: null, stock, stock_left: stock } as const;
-  return createdAnswer(rewardJson({ ...outcome.row, ...draft }), outcome.type === 'replayed');
+  return createdAnswer(rewardJson({ ...created.row, ...draft }), created.replayed);
 }
 
 /** The cards of a reward are of a program of the same merchant. */
@@ -111,9 +110,8 @@ async function changeStock(ports: HandlerPorts, request: CoreRequest<'rewards.ch
 
 /** Answers what it was answered first. */
 function changed(outcome: Creation<ChangeRow>, conflict: ProblemCode): CoreAnswer {
-  if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
-  if (outcome.type === 'conflict') throw new ProblemError(conflict);
-  return createdAnswer(outcome.row.answer, outcome.type === 'replayed', 200);
+  const { row, replayed } = settled(outcome, () => new ProblemError(conflict));
+  return createdAnswer(row.answer, replayed, 200);
 }
 
 function auditOf(

@@ -7,6 +7,7 @@
 import { limits, type MerchantId, parseId, uuidV7, type rules as wire } from '@local-plus/contracts';
 import { auditEntry } from '../audit/index.ts';
 import {
+  attempts,
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
@@ -14,6 +15,7 @@ import {
   type Handlers,
   keyOf,
   ProblemError,
+  settled,
 } from '../platform/http/index.ts';
 import { requestHash } from '../platform/postgres/index.ts';
 import { type ProgramOwner, type Programs, seenProgram } from '../program/index.ts';
@@ -46,18 +48,18 @@ async function create(ports: HandlerPorts, request: CoreRequest<'rules.create'>)
   const { name = null, time_zone, caps, rules } = request.body;
   if (rules.filter(hasWindowCap).length > rulesLimits.cappedRulesMax) throw new ProblemError('rules_limit_exceeded');
   const key = creationKey(request, [programId, name, time_zone, caps, rules]);
-  for (let attempt = 0; attempt < rulesLimits.numberTriesMax; attempt++) {
+  return attempts(rulesLimits.numberTriesMax, async () => {
     const id = uuidV7(ports.nowMs());
     const wanted = { id, program_id: programId, name, time_zone, caps, rules };
     const outcome = await ports.store.create(key, wanted);
-    if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
     if (outcome.type !== 'conflict') {
-      return createdAnswer(draftJson(outcome.row, rules.length), outcome.type === 'replayed');
+      const { row, replayed } = settled(outcome);
+      return createdAnswer(draftJson(row, rules.length), replayed);
     }
     const [newest] = await ports.store.versions(programId, limits.rulesVersionsMax, 1);
     if (newest?.version === limits.rulesVersionsMax) throw new ProblemError('rules_limit_exceeded');
-  }
-  throw new ProblemError('overloaded');
+    return null;
+  });
 }
 
 async function add(ports: HandlerPorts, request: CoreRequest<'rules.add'>): Promise<CoreAnswer> {

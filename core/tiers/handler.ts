@@ -6,6 +6,7 @@
 import { type AccountId, limits, parseId, type tiers as wire } from '@local-plus/contracts';
 import { auditEntry } from '../audit/index.ts';
 import {
+  attempts,
   type CoreAnswer,
   type CoreRequest,
   createdAnswer,
@@ -13,6 +14,7 @@ import {
   type Handlers,
   ProblemError,
   sees,
+  settled,
 } from '../platform/http/index.ts';
 import { type ProgramOwner, type Programs, seenProgram } from '../program/index.ts';
 import type { Counting } from './counting.ts';
@@ -59,18 +61,20 @@ async function set(ports: HandlerPorts, request: CoreRequest<'tiers.set'>): Prom
     grace_days,
     tiers,
   };
-  for (let attempt = 0; attempt < tierLimits.numberTriesMax; attempt++) {
+  return attempts(tierLimits.numberTriesMax, async () => {
     const [newest] = await store.schemes(programId, limits.tierSchemesMax, 1);
     const { context, requestId } = request;
     const before = newest === undefined ? null : termsJson(newest);
     const change = { action: 'program.tiers', targetType: 'program', targetId: programId, before } as const;
     const audit = auditEntry({ context, requestId, ...change, after: request.body, merchantId }, nowMs());
     const outcome = await store.createScheme(key, wanted, newest?.version ?? 0, audit);
-    if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
-    if (outcome.type !== 'conflict') return createdAnswer(schemeJson(outcome.row), outcome.type === 'replayed');
+    if (outcome.type !== 'conflict') {
+      const { row, replayed } = settled(outcome);
+      return createdAnswer(schemeJson(row), replayed);
+    }
     if (newest?.version === limits.tierSchemesMax) throw new ProblemError('versions_limit_exceeded');
-  }
-  throw new ProblemError('overloaded');
+    return null;
+  });
 }
 
 async function read(ports: HandlerPorts, request: CoreRequest<'tiers.read'>): Promise<CoreAnswer> {

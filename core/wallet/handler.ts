@@ -19,6 +19,7 @@ import {
   type Handlers,
   ProblemError,
   sees,
+  settled,
 } from '../platform/http/index.ts';
 import type { Creation } from '../platform/postgres/index.ts';
 import type { WalletDirectory } from './directory.ts';
@@ -61,11 +62,10 @@ async function create(ports: HandlerPorts, request: CoreRequest<'wallets.create'
       external_id,
     },
   });
-  if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
-  if (outcome.type === 'conflict') throw new ProblemError('external_id_taken');
-  ports.directory.learn(outcome.row.id, outcome.row, program);
+  const { row, replayed } = settled(outcome, () => new ProblemError('external_id_taken'));
+  ports.directory.learn(row.id, row, program);
   // As it was created, the first time and every time.
-  return createdAnswer(walletJson({ ...outcome.row, status: 'active' }, noBalance), outcome.type === 'replayed');
+  return createdAnswer(walletJson({ ...row, status: 'active' }, noBalance), replayed);
 }
 
 async function read(ports: HandlerPorts, request: CoreRequest<'wallets.read'>): Promise<CoreAnswer> {

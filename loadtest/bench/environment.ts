@@ -4,9 +4,10 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePorts, onStopSignal, type PostgresServer, startPostgres } from '@local-plus/deploy';
+import { freePorts, type PostgresServer, startPostgres } from '@local-plus/deploy';
 import postgres from 'postgres';
-import { LoadError, printFailure } from '../stack.ts';
+import { runWithParts, type Stoppable, stopAll } from '../program.ts';
+import { LoadError } from '../stack.ts';
 import { repositoryDir } from '../stack-process.ts';
 import type { Surroundings } from './side.ts';
 
@@ -38,37 +39,18 @@ export function runBench<Arguments extends { readonly walletCount: number }>(
   readArguments: () => Arguments,
   work: (environment: Environment, args: Arguments) => Promise<void>,
 ): void {
-  const started: { stop(): Promise<void> }[] = [];
-  const stopAll = async (): Promise<void> => {
-    for (let part = started.pop(); part !== undefined; part = started.pop()) await part.stop();
-  };
-  const fail = async (failure: unknown): Promise<void> => {
-    printFailure(failure);
-    process.exitCode = 1;
-    await stopAll();
-  };
-  onStopSignal((signal) => {
-    void fail(new LoadError(`Stopped by ${signal}.`)).then(
-      () => process.exit(130),
-      (error: unknown) => {
-        console.error(error);
-        process.exit(1);
-      },
-    );
-  });
-  const main = async (): Promise<void> => {
+  const run = async (started: Stoppable[]): Promise<Environment> => {
     const args = readArguments();
     const environment = await createEnvironment(args.walletCount, started);
     await work(environment, args);
-    await stopAll();
-    environment.remove();
+    return environment;
   };
-  main().catch(fail);
+  runWithParts(run, (environment) => environment.remove());
 }
 
 export async function createEnvironment(
   walletCount: number,
-  started: { stop(): Promise<void> }[],
+  started: Stoppable[],
   log: (line: string) => void = console.log,
 ): Promise<Environment> {
   const startedAt = new Date().toISOString();
@@ -85,7 +67,7 @@ interface Ground {
   readonly dir: string;
   readonly walletCount: number;
   readonly server: PostgresServer;
-  readonly started: { stop(): Promise<void> }[];
+  readonly started: Stoppable[];
   readonly log: (line: string) => void;
 }
 
@@ -118,13 +100,9 @@ function environmentOf(ground: Ground): Environment {
     },
     release,
     async alone(work) {
-      const own: { stop(): Promise<void> }[] = [];
+      const own: Stoppable[] = [];
       // Ctrl-C in the middle stops them, too.
-      const parts = {
-        async stop() {
-          for (let part = own.pop(); part !== undefined; part = own.pop()) await part.stop();
-        },
-      };
+      const parts = { stop: () => stopAll(own) };
       started.push(parts);
       const inner = environmentOf({ ...ground, started: own });
       const result = await work(inner);

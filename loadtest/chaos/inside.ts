@@ -2,10 +2,11 @@
  * The chaos suite inside a network namespace of its own, where `run.ts` has put it: makes the network of the stage, and runs.
  * Its flags are those of `run.ts`. It ends when that one does.
  */
+
+import { endAsProgram, stopBySignals } from '../program.ts';
 import { LoadError } from '../stack.ts';
 import { readArguments } from './arguments.ts';
 import { limits } from './limits.ts';
-import { endAsProgram, stopBySignals } from './program.ts';
 import { runCampaign } from './session.ts';
 import { Network } from './stage/network/network.ts';
 

@@ -16,9 +16,9 @@
 
 import { join } from 'node:path';
 import { defaultCacheDir, kafkaRuntime, repositoryDir } from '@local-plus/deploy';
+import { endAsProgram, stopBySignals } from '../program.ts';
 import { LoadError } from '../stack.ts';
 import { type Arguments, needs, readArguments } from './arguments.ts';
-import { endAsProgram, stopBySignals } from './program.ts';
 import { runCampaign } from './session.ts';
 import { findClocks } from './stage/clock.ts';
 import { endLeftovers } from './stage/leftovers.ts';

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { type EdgeOptions, edgeObjects, freePorts, type Server, startEdge } from '@local-plus/deploy';
+import { stopAll } from '../program.ts';
 
 export interface Workers {
   readonly edge: Server;
@@ -37,7 +38,7 @@ export async function startWorkers(dir: string): Promise<Workers> {
   } satisfies Record<string, EdgeOptions>;
   const started: Server[] = [];
   const stop = async (): Promise<void> => {
-    for (let server = started.pop(); server !== undefined; server = started.pop()) await server.stop();
+    await stopAll(started);
     origin.kill('SIGTERM');
   };
   try {

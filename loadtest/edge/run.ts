@@ -11,9 +11,9 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { onStopSignal } from '@local-plus/deploy';
+import { runWithParts, type Stoppable } from '../program.ts';
 import { runDirectory, startSmallStack } from '../small-stack.ts';
-import { LoadError, printFailure } from '../stack.ts';
+import { LoadError } from '../stack.ts';
 import { repositoryDir } from '../stack-process.ts';
 import { type CostSettings, measureCost } from './cost.ts';
 import { type Delays, measureDelays } from './delays.ts';
@@ -40,7 +40,8 @@ interface Arguments {
 const WARMUP_SECONDS = 2;
 const STARTS = 10;
 
-async function main(): Promise<void> {
+/** @returns its folder */
+async function main(started: Stoppable[]): Promise<string> {
   const args = readArguments();
   const startedAt = new Date().toISOString();
   const dir = runDirectory('bench-edge');
@@ -51,17 +52,17 @@ async function main(): Promise<void> {
     startedAt,
     machine: machineFacts(workerdVersion()),
     settings: { generator: `${generator.name}, closed loop`, connections, rounds, seconds },
-    ...(await measureWorkers(args, settings)),
-    ...(args.parts.has('delays') ? { delays: await measureStack(args) } : {}),
+    ...(await measureWorkers(args, settings, started)),
+    ...(args.parts.has('delays') ? { delays: await measureStack(args, started) } : {}),
   };
   printReport(report);
   console.log(`\nWritten to ${writeReport(join(repositoryDir, 'loadtest', 'results'), args.name, report)}`);
-  rmSync(dir, { recursive: true, force: true });
+  return dir;
 }
 
 type Measured = Pick<EdgeReport, 'cost' | 'memory' | 'uploads' | 'starts'>;
 
-async function measureWorkers(args: Arguments, settings: CostSettings): Promise<Measured> {
+async function measureWorkers(args: Arguments, settings: CostSettings, started: Stoppable[]): Promise<Measured> {
   if (!args.parts.has('cost') && !args.parts.has('memory') && !args.parts.has('size')) return {};
   const workers = await startWorkers(settings.dir);
   started.push(workers);
@@ -78,7 +79,7 @@ async function measureWorkers(args: Arguments, settings: CostSettings): Promise<
   return { ...cost, ...memory, uploads, starts };
 }
 
-async function measureStack({ samples }: Arguments): Promise<Delays[]> {
+async function measureStack({ samples }: Arguments, started: Stoppable[]): Promise<Delays[]> {
   const issuer = await startIssuer();
   started.push(issuer);
   const stack = await startSmallStack({ name: 'bench-edge-stack', bindings: issuer.bindings, log: console.log });
@@ -127,26 +128,4 @@ function whole(flag: string, text: string): number {
   throw new LoadError(`${flag} must be a positive whole number, not "${text}".`);
 }
 
-/** What has to be ended, whatever happens, the last one first. */
-const started: { stop(): unknown }[] = [];
-
-async function stopAll(): Promise<void> {
-  for (let part = started.pop(); part !== undefined; part = started.pop()) await part.stop();
-}
-
-async function finish(error: unknown): Promise<void> {
-  printFailure(error);
-  process.exitCode = 1;
-  await stopAll();
-}
-
-onStopSignal((signal) => {
-  void finish(new LoadError(`Stopped by ${signal}.`)).then(
-    () => process.exit(130),
-    (error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    },
-  );
-});
-main().then(stopAll, finish);
+runWithParts(main, (dir) => rmSync(dir, { recursive: true, force: true }));

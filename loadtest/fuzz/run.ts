@@ -15,9 +15,10 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ensureSchemathesis, onStopSignal } from '@local-plus/deploy';
+import { ensureSchemathesis } from '@local-plus/deploy';
+import { endAsProgram, stopBySignals } from '../program.ts';
 import { startSmallStack } from '../small-stack.ts';
-import { LoadError, printFailure } from '../stack.ts';
+import { LoadError } from '../stack.ts';
 import { printAnswers } from './answers.ts';
 import { configText, tokenVariables } from './config.ts';
 import { createTenant, JOBS_TO_CANCEL } from './tenant.ts';
@@ -82,7 +83,7 @@ async function main(signal: AbortSignal): Promise<number> {
   if (exitCode !== 0) {
     console.log(`${findings}Found by \`npm run fuzz -- ${repeating(args)}\`; the logs are in ${stack.dir}/logs.`);
   }
-  return exitCode;
+  return exitCode === 0 ? 0 : EXIT_FOUND;
 }
 
 function repeating({ isShort, seed }: Arguments): string {
@@ -146,14 +147,4 @@ function whole(flag: string, text: string | undefined, fallback: number): number
   throw new LoadError(`${flag} must be a whole number, not "${text}".`);
 }
 
-const stop = new AbortController();
-onStopSignal((signal) => stop.abort(new LoadError(`Stopped by ${signal}.`)));
-main(stop.signal).then(
-  (exitCode) => {
-    process.exitCode = exitCode === 0 ? 0 : EXIT_FOUND;
-  },
-  (error: unknown) => {
-    printFailure(error);
-    process.exitCode = EXIT_NOT_RUN;
-  },
-);
+endAsProgram(main(stopBySignals().signal));

@@ -30,6 +30,7 @@ import {
   ProblemError,
   type StreamedAnswer,
   sees,
+  settled,
 } from '../../platform/http/index.ts';
 import { BatchFile } from './file.ts';
 import { JweRecipient } from './jwe.ts';
@@ -79,9 +80,8 @@ async function create(ports: HandlerPorts, request: CoreRequest<'giftcard_batche
   const after = { program_id, catalog_item_id, count, amount, expires_on, pin, activate };
   const entry = audit(ports, request, row.merchant_id, { action: 'create', id: row.id, before: null, after });
   const outcome = await ports.store.create(key, row, entry);
-  if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
-  if (outcome.type === 'conflict') throw new ProblemError('giftcard_batches_limit_exceeded');
-  return createdAnswer(newBatchJson(outcome.row), outcome.type === 'replayed');
+  const created = settled(outcome, () => new ProblemError('giftcard_batches_limit_exceeded'));
+  return createdAnswer(newBatchJson(created.row), created.replayed);
 }
 
 function newBatch(ports: HandlerPorts, request: CoreRequest<'giftcard_batches.create'>): NewBatch {

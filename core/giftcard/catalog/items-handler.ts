@@ -17,6 +17,7 @@ import {
   isOperator,
   ProblemError,
   sees,
+  settled,
 } from '../../platform/http/index.ts';
 import { type CreationKey, operatorId } from '../../platform/postgres/index.ts';
 import { type ItemChange, isSeen, isSellable, statusAfter } from './domain.ts';
@@ -53,10 +54,9 @@ async function create(ports: ItemsPorts, request: CoreRequest<'catalog_items.cre
   const row: ItemRow = { ...item, ...content, version: 1, created_at: at, updated_at: at, request_hash: '' };
   const told = { event: itemEvent(request, row, nowMs), audit: itemAudit(request, 'create', null, row, nowMs) };
   const outcome = await ports.store.create(creationKey(request, ['draft', content, stock]), item, told);
-  if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
-  if (outcome.type === 'conflict') throw new Error('a new id was taken already');
-  const { id, created_at } = outcome.row;
-  return createdAnswer(managedJson({ ...row, id, created_at, updated_at: created_at }), outcome.type === 'replayed');
+  const { row: written, replayed } = settled(outcome);
+  const { id, created_at } = written;
+  return createdAnswer(managedJson({ ...row, id, created_at, updated_at: created_at }), replayed);
 }
 
 async function list(ports: ItemsPorts, request: CoreRequest<'catalog_items.list'>): Promise<CoreAnswer> {

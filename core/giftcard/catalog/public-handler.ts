@@ -15,6 +15,7 @@ import {
   cursorValue,
   type Handlers,
   ProblemError,
+  settled,
 } from '../../platform/http/index.ts';
 import type { Database } from '../../platform/postgres/index.ts';
 import type { TwoLevelCache } from '../../platform/redis/index.ts';
@@ -86,12 +87,11 @@ async function create(ports: PublicPorts, request: CoreRequest<'catalog.create'>
   const told = { event: itemEvent(request, row, nowMs), audit: itemAudit(request, 'publish', null, row, nowMs) };
   const key = creationKey(request, [name, brand, currency, denominations]);
   const outcome = await ports.store.create(key, item, told);
-  if (outcome.type === 'key_reused') throw new ProblemError('idempotency_key_reused');
-  if (outcome.type === 'conflict') throw new Error('a new id was taken already');
-  const { id, created_at } = outcome.row;
+  const { row: written, replayed } = settled(outcome);
+  const { id, created_at } = written;
   // As it was created, the first time and every time.
   const created = { ...row, id, created_at, updated_at: created_at };
-  return createdAnswer(itemJson(created), outcome.type === 'replayed');
+  return createdAnswer(itemJson(created), replayed);
 }
 
 async function list(ports: PublicPorts, request: CoreRequest<'catalog.list'>): Promise<CoreAnswer> {

@@ -1,5 +1,6 @@
 /** The door of the HTTP platform. */
 export { problemAnswer } from './answers.ts';
+export { attempts } from './attempts.ts';
 export { callingMerchant, isOperator, sees } from './caller.ts';
 export { createdAnswer, creationKey, keyOf, requestName, settled } from './creations.ts';
 export { cursorValue } from './cursors.ts';

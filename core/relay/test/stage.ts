@@ -184,6 +184,7 @@ class StageStore implements RelayStore {
   async backlog(_writerId: number, cursor: number) {
     await this.#travel();
     const rows = this.#rowsAfter(cursor);
+    await this.#travel();
     return { newest: rows.at(-1)?.batch ?? 0, rows: rows.length };
   }
 

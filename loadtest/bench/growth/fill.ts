@@ -5,7 +5,7 @@
  */
 import { type ProgramId, programAccount } from '@local-plus/contracts';
 import postgres from 'postgres';
-import { randomFrom } from '../load/arrivals.ts';
+import { seededRandom } from '../../../core/test/random.ts';
 import { accountIdOf } from '../sides/ledger-messages.ts';
 import type { Tenant } from '../sides/ours.ts';
 
@@ -66,7 +66,7 @@ export async function fillLedger(databaseUrl: string, tenant: Tenant, plan: Fill
 
 /** 0 … count − 1 in an order that looks like chance: neighbours in the table are not asked one after the other. */
 export function shuffled(count: number, seed: number): number[] {
-  const random = randomFrom(seed);
+  const random = seededRandom(seed);
   const numbers = Array.from({ length: count }, (_, n) => n);
   for (let at = count - 1; at > 0; at--) {
     const other = Math.floor(random() * (at + 1));

@@ -12,6 +12,10 @@ export function pairRatios(over: readonly number[], under: readonly number[]): n
   return over.slice(0, under.length).map((value, round) => value / (under[round] as number));
 }
 
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 /** The value at a share of the sorted values; 0 without any. */
 export function percentile(values: Iterable<number>, share: number): number {
   const sorted = Float64Array.from(values).sort();
@@ -25,6 +29,5 @@ export function percentile(values: Iterable<number>, share: number): number {
  */
 export function worstSecondRatio(counts: readonly number[]): number {
   const whole = counts.slice(0, -1);
-  const mean = whole.reduce((sum, count) => sum + count, 0) / whole.length;
-  return Math.min(...whole) / mean;
+  return Math.min(...whole) / mean(whole);
 }

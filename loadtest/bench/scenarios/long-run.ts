@@ -2,7 +2,7 @@
 import { formatNumber, type Table } from '../../table.ts';
 import { runLive } from '../load/live.ts';
 import { single } from '../load/shape.ts';
-import { percentile, worstSecondRatio } from '../report/statistics.ts';
+import { mean, percentile, worstSecondRatio } from '../report/statistics.ts';
 import { soundnessFaults, untilQuiet } from '../round.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -40,7 +40,7 @@ export const longRun: Scenario = async ({ cast, environment, settings, ours, lon
           [
             side.name,
             ...[
-              meanOf(whole),
+              mean(whole),
               Math.min(...whole),
               percentile(whole, 0.01),
               percentile(whole, 0.5),
@@ -68,13 +68,9 @@ function byMinute(perSecond: readonly number[]): Table {
     columns: ['minute', 'mean', 'worst', 'in its second'],
     rows: minutes.map((seconds, minute) => [
       String(minute + 1),
-      formatNumber(meanOf(seconds)),
+      formatNumber(mean(seconds)),
       formatNumber(Math.min(...seconds)),
       String(worstSecondOf(seconds) + 1),
     ]),
   };
-}
-
-function meanOf(counts: readonly number[]): number {
-  return counts.reduce((sum, count) => sum + count, 0) / counts.length;
 }

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import postgres from 'postgres';
+import { type Stoppable, stopAll } from '../../program.ts';
 import { repositoryDir } from '../../stack-process.ts';
 import { createEnvironment, type Environment } from '../environment.ts';
 import { fillLedger } from '../growth/fill.ts';
@@ -24,7 +25,7 @@ import type { RivalName } from '../sides/rival-ledger.ts';
 const WALLETS = 25;
 const CONNECTIONS = 16;
 
-const started: { stop(): Promise<void> }[] = [];
+const started: Stoppable[] = [];
 let environment: Environment;
 let settings: RoundSettings;
 
@@ -41,7 +42,7 @@ before(async () => {
   };
 });
 after(async () => {
-  for (let part = started.pop(); part !== undefined; part = started.pop()) await part.stop();
+  await stopAll(started);
   environment.remove();
 });
 
