@@ -2,18 +2,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AccountId } from '@local-plus/contracts';
-import type { Outcome } from '../index.ts';
 import { newAccountId, Stage } from '../test/stage.ts';
+import { started, typeOf, type Watched } from '../test/watch.ts';
 import type { RuntimeLimits } from './limits.ts';
 
 /** A runtime whose commits took `commitMs` lately, and ask for a command of a tenant's. */
 async function paced(commitMs: number, limits: Partial<RuntimeLimits> = {}) {
   const stage = new Stage();
-  const runtime = stage.runtime(limits);
-  await runtime.start();
+  const runtime = await started(stage, limits);
   let keys = 0;
   const ask = (budgetMs = 10_000, tenant = 'tenant', account: AccountId = newAccountId(), key = `k${++keys}`) => {
-    const watched: { outcome: Outcome | null } = { outcome: null };
+    const watched: Watched = { outcome: null };
     const request = stage.request(account, 'earn', 1, key);
     runtime.post({ ...request, tenant, deadlineMs: stage.monotonicMs + budgetMs }, (outcome) => {
       watched.outcome = outcome;
@@ -29,9 +28,7 @@ async function paced(commitMs: number, limits: Partial<RuntimeLimits> = {}) {
   return { stage, runtime, ask };
 }
 
-const typeOf = ({ outcome }: { outcome: Outcome | null }) => outcome?.type ?? 'waits';
-const awayOf = ({ outcome }: { outcome: Outcome | null }) =>
-  outcome?.type === 'overloaded' ? (outcome.retryAfterMs ?? null) : null;
+const awayOf = ({ outcome }: Watched) => (outcome?.type === 'overloaded' ? (outcome.retryAfterMs ?? null) : null);
 
 describe('admission by time', () => {
   it('Q1: refuses at once what would not be committed before its deadline', async () => {

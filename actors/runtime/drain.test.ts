@@ -3,12 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AccountId } from '@local-plus/contracts';
 import { newAccountId, Stage } from '../test/stage.ts';
-
-async function started(stage: Stage) {
-  const runtime = stage.runtime();
-  await runtime.start();
-  return runtime;
-}
+import { started } from '../test/watch.ts';
 
 /** What a promise has come to by now. */
 function watched<Value>(promise: Promise<Value>): { value: Value | 'waits' } {

@@ -2,18 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AccountId, IdempotencyKey } from '@local-plus/contracts';
-import type { Outcome } from '../index.ts';
 import { newAccountId, Stage } from '../test/stage.ts';
+import { started, types } from '../test/watch.ts';
 import type { Runtime } from './runtime.ts';
 
-async function started(stage: Stage, limits = {}): Promise<Runtime> {
-  const runtime = stage.runtime(limits);
-  await runtime.start();
-  return runtime;
-}
-
 const balanceOf = async (runtime: Runtime, account: AccountId) => (await runtime.read(account))?.balance;
-const types = (outcomes: readonly Outcome[]) => outcomes.map((outcome) => outcome.type);
 
 describe('a request of several parts', () => {
   it('moves points between two accounts, one loaded, one cold: both rows in one batch', async () => {

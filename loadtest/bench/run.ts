@@ -24,6 +24,7 @@ import { machineFacts, printReport, writeReport } from './report/results.ts';
 import type { RoundSettings } from './round.ts';
 import { comparison } from './scenarios/comparison.ts';
 import { longRun } from './scenarios/long-run.ts';
+import { neighbours } from './scenarios/neighbours.ts';
 import { openLoop } from './scenarios/open-loop.ts';
 import { overload } from './scenarios/overload.ts';
 import type { Findings, Scenario } from './scenarios/scenario.ts';
@@ -38,6 +39,7 @@ const scenarios = {
   'one-client': oneClient,
   'open-loop': openLoop,
   overload,
+  neighbours,
   'long-run': longRun,
 } as const satisfies Record<string, Scenario>;
 type ScenarioName = keyof typeof scenarios;

@@ -29,6 +29,7 @@ class LiveLoop {
   readonly #idle: (() => void)[] = [];
   readonly #perSecond: number[] = [];
   #startedMs = 0;
+  #startedAtMs = 0;
   #endMs = Number.POSITIVE_INFINITY;
   #running = 0;
   #handed = 0;
@@ -59,6 +60,7 @@ class LiveLoop {
       this.#finish = resolve;
     });
     this.#startedMs = performance.now();
+    this.#startedAtMs = Date.now();
     this.#endMs = this.#startedMs + this.#plan.seconds * 1_000;
     this.#running = sockets.length;
     for (const socket of sockets) this.#drive(socket);
@@ -78,6 +80,7 @@ class LiveLoop {
       notOk: this.#notOk,
       broken: this.#broken + this.#running,
       handed: this.#handed,
+      startedAtMs: this.#startedAtMs,
       perSecond: this.#perSecond,
     };
   }

@@ -21,6 +21,8 @@ const liveOutcome = z.object({
   notOk: z.int(),
   broken: z.int(),
   handed: z.int(),
+  /** When the first second began, on the clock of `Date.now()`. */
+  startedAtMs: z.number(),
   /** Successes of each second; what was under way at the end comes in one more. */
   perSecond: z.array(z.int()),
 });

@@ -5,6 +5,7 @@ import { single } from '../load/shape.ts';
 import { mean, percentile, worstSecondRatio } from '../report/statistics.ts';
 import { soundnessFaults, untilQuiet } from '../round.ts';
 import type { Scenario } from './scenario.ts';
+import { secondsOf, slowSeconds, watchMachine } from './seconds.ts';
 
 /** Connections, caches and code warm up: what comes before does not count. */
 const WARM_UP_SECONDS = 5;
@@ -17,13 +18,16 @@ export const longRun: Scenario = async ({ cast, environment, settings, ours, lon
   await runLive(side, { ...plan, seconds: WARM_UP_SECONDS });
   await untilQuiet(settings, side);
   const before = (await side.countRows?.()) ?? 0;
-  const { ok, notOk, broken, handed, perSecond } = await runLive(side, { ...plan, seconds: longSeconds });
+  const { url: postgresUrl } = environment.postgres;
+  const watch = watchMachine({ serverPid: side.pid, postgresPid: environment.postgresPid, postgresUrl });
+  const running = runLive(side, { ...plan, seconds: longSeconds });
+  const { ok, notOk, broken, handed, startedAtMs, perSecond } = await running.finally(() => watch.stop());
+  const whole = perSecond.slice(0, -1);
   await untilQuiet(settings, side);
   const rows = ((await side.countRows?.()) ?? 0) - before;
   const outcome = { answers: ok + notOk, notOk, broken, handed, elapsedMs: 0, p50Ms: 0, p99Ms: 0, maxMs: 0, cpuS: 0 };
   const faults = soundnessFaults(single, outcome, rows, false);
   if (faults.length > 0) throw new Error(`${side.name}: ${faults.join('; ')}`);
-  const whole = perSecond.slice(0, -1);
   return {
     figures: [
       {
@@ -50,6 +54,7 @@ export const longRun: Scenario = async ({ cast, environment, settings, ours, lon
         ],
       },
       byMinute(whole),
+      slowSeconds(secondsOf(watch.samples, startedAtMs, whole)),
     ],
     notes: [
       'In the long run requests are signed by a thread of the generator while it runs, which costs all of it speed.',

@@ -1,0 +1,139 @@
+/**
+ * What the machine did in each second of a long run: whether its slow seconds are those of a check-point, of a processor that
+ * waits, or of one that takes longer for the same work.
+ */
+import postgres from 'postgres';
+import { readMachineCpuS, readTrees } from '../../processor-time.ts';
+import { formatNumber, type Table } from '../../table.ts';
+import { mean } from '../report/statistics.ts';
+
+const EVERY_MS = 250;
+/** So many of the seconds, at least one, are the slow ones. */
+const SLOW_SHARE = 0.05;
+
+/** Running totals at a moment. */
+interface Totals {
+  readonly serverS: number;
+  readonly postgresS: number;
+  readonly machineS: number;
+  /** Written by check-points. */
+  readonly buffers: number;
+}
+
+export interface Sample extends Totals {
+  /** On the clock of `Date.now()`. */
+  readonly atMs: number;
+}
+
+/** What was used, and written, from one moment to another, and how much was done. */
+export interface Second extends Totals {
+  readonly earns: number;
+}
+
+export interface MachineWatch {
+  /** Grows until it is stopped. */
+  readonly samples: readonly Sample[];
+  /** Rejects when Postgres did not answer meanwhile. */
+  stop(): Promise<void>;
+}
+
+export interface Watched {
+  readonly serverPid: number;
+  readonly postgresPid: number;
+  readonly postgresUrl: string;
+}
+
+/** Begins to look. Linux only: elsewhere processor time is 0. */
+export function watchMachine(watched: Watched): MachineWatch {
+  const sql = postgres(watched.postgresUrl, { max: 1, onnotice: () => undefined });
+  const samples: Sample[] = [];
+  let isOver = false;
+  const watching = (async () => {
+    while (!isOver) {
+      samples.push(await sampleOf(sql, watched));
+      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    }
+  })();
+  // Who stops it is told.
+  watching.catch(() => undefined);
+  return {
+    samples,
+    async stop() {
+      isOver = true;
+      await watching.finally(() => sql.end({ timeout: 5 }));
+    },
+  };
+}
+
+/**
+ * @param startedAtMs when the first second began, on the clock of `Date.now()`
+ * @param earns of each second
+ */
+export function secondsOf(samples: readonly Sample[], startedAtMs: number, earns: readonly number[]): Second[] {
+  return earns.map((count, second) => {
+    const from = totalsAt(samples, startedAtMs + second * 1_000);
+    return { earns: count, ...between(from, totalsAt(samples, startedAtMs + (second + 1) * 1_000)) };
+  });
+}
+
+async function sampleOf(sql: postgres.Sql, { serverPid, postgresPid }: Watched): Promise<Sample> {
+  const [row] = await sql<{ buffers: string }[]>`select buffers_written as buffers from pg_stat_checkpointer`;
+  const uses = readTrees([serverPid, postgresPid]);
+  return {
+    atMs: Date.now(),
+    serverS: uses.get(serverPid)?.cpuS ?? 0,
+    postgresS: uses.get(postgresPid)?.cpuS ?? 0,
+    machineS: readMachineCpuS(),
+    buffers: Number(row?.buffers),
+  };
+}
+
+/** Between two looks as much was used in each millisecond. */
+function totalsAt(samples: readonly Sample[], atMs: number): Totals {
+  const next = Math.max(
+    1,
+    samples.findIndex((sample) => sample.atMs >= atMs),
+  );
+  const [one, other] = [samples[next - 1], samples[next]];
+  if (one === undefined || other === undefined) throw new Error('too few looks at the machine');
+  const share = Math.min(1, Math.max(0, (atMs - one.atMs) / (other.atMs - one.atMs)));
+  const of = (key: keyof Totals): number => one[key] + (other[key] - one[key]) * share;
+  return { serverS: of('serverS'), postgresS: of('postgresS'), machineS: of('machineS'), buffers: of('buffers') };
+}
+
+function between(from: Totals, to: Totals): Totals {
+  return {
+    serverS: to.serverS - from.serverS,
+    postgresS: to.postgresS - from.postgresS,
+    machineS: to.machineS - from.machineS,
+    buffers: to.buffers - from.buffers,
+  };
+}
+
+/** The slowest seconds beside the others. */
+export function slowSeconds(seconds: readonly Second[]): Table {
+  const byRate = seconds.toSorted((one, other) => one.earns - other.earns);
+  const slowCount = Math.max(1, Math.floor(seconds.length * SLOW_SHARE));
+  const row = (name: string, some: readonly Second[]): string[] => {
+    const earns = mean(some.map((second) => second.earns));
+    const per = (key: keyof Totals): number => mean(some.map((second) => second[key]));
+    const checkpoints = some.filter(({ buffers }) => buffers >= 1).length / some.length;
+    return [
+      name,
+      String(some.length),
+      formatNumber(earns),
+      formatNumber((per('serverS') / earns) * 1e6, 1),
+      formatNumber((per('postgresS') / earns) * 1e6, 1),
+      formatNumber(per('machineS'), 2),
+      `${formatNumber(100 * checkpoints)} %`,
+    ];
+  };
+  return {
+    title: 'The slowest seconds beside the others',
+    columns: ['', 'seconds', 'earns/s', 'core µs', 'Postgres µs', 'processors busy', 'during a check-point'],
+    rows: [
+      row(`the slowest ${SLOW_SHARE * 100} %`, byRate.slice(0, slowCount)),
+      row('the others', byRate.slice(slowCount)),
+    ],
+  };
+}
