@@ -39,6 +39,8 @@ export interface PostgresOptions extends Partial<Pick<ServerOptions, 'runDir' | 
   readonly port: number;
   /** Of several servers each has one of its own; its log and pid file are called after it. */
   readonly name?: string;
+  /** Beside those of this stack, and before them; by their names in postgresql.conf. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly log?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -103,7 +105,14 @@ export function postgresServer(options: PostgresOptions): PostgresServer {
       if (!existsSync(join(home.dataDir, 'PG_VERSION'))) await createCluster(home, toolLog, options);
       return {
         command: join(home.programDir, 'bin', 'postgres'),
-        args: ['-D', home.dataDir, '-p', String(options.port), ...(await settingFlags(home, toolLog))],
+        args: [
+          '-D',
+          home.dataDir,
+          '-p',
+          String(options.port),
+          ...(await settingFlags(home, toolLog)),
+          ...flagsOf(options.settings ?? {}),
+        ],
         ...runAs(home),
       };
     },
@@ -226,7 +235,7 @@ function runAs(home: PostgresHome): Pick<PostgresHome, 'user'> {
 }
 
 async function settingFlags(home: PostgresHome, logFile: string): Promise<string[]> {
-  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const flags = flagsOf(settings);
   // Not every build has LZ4, and a setting it does not know would stop the start: ask the program itself.
   const lz4 = 'wal_compression=lz4';
   const asked = await runCommand(
@@ -235,6 +244,11 @@ async function settingFlags(home: PostgresHome, logFile: string): Promise<string
     { timeoutMs: limits.killedMs, logFile, cwd: '/', ...runAs(home) },
   );
   return asked.kind === 'done' ? [...flags, '-c', lz4] : flags;
+}
+
+/** Of two values of one setting the last counts. */
+function flagsOf(values: Readonly<Record<string, string>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
 /** `postgres://user:password@host:port`, without a database. */

@@ -126,7 +126,8 @@ async function dropDatabase(serverUrl: string, name: string): Promise<void> {
   }
 }
 
-async function createDatabase(serverUrl: string, name: string): Promise<string> {
+/** @returns its address */
+export async function createDatabase(serverUrl: string, name: string): Promise<string> {
   const sql = postgres(serverUrl, { max: 1, onnotice: () => undefined });
   try {
     await sql`create database ${sql(name)}`;

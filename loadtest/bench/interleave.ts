@@ -12,6 +12,7 @@ export interface Contestant {
   readonly plan: RoundPlan;
   /** Instead of the settings' own. */
   readonly connections?: number;
+  readonly postgresPid?: number;
   readonly rounds: RoundResult[];
 }
 
@@ -32,8 +33,11 @@ export async function interleave(
     for (const contestant of orderOf(number, contestants)) {
       const { side, label, rounds } = contestant;
       const expectedPerSecond = expectedOf(contestant);
-      const connections = contestant.connections ?? settings.connections;
-      const result = await runRound({ ...settings, connections }, side, { ...contestant.plan, expectedPerSecond });
+      const { connections = settings.connections, postgresPid = settings.postgresPid } = contestant;
+      const result = await runRound({ ...settings, connections, postgresPid }, side, {
+        ...contestant.plan,
+        expectedPerSecond,
+      });
       rounds.push(result);
       heard(contestant, result);
       console.log(`round ${number + 1}  ${side.name}, ${label}: ${formatNumber(result.perSecond)}/s`);

@@ -27,6 +27,7 @@ import { longRun } from './scenarios/long-run.ts';
 import { neighbours } from './scenarios/neighbours.ts';
 import { openLoop } from './scenarios/open-loop.ts';
 import { overload } from './scenarios/overload.ts';
+import { postgresSettings } from './scenarios/postgres-settings.ts';
 import type { Findings, Scenario } from './scenarios/scenario.ts';
 import { bulkOverSingle, oneClient, replaysOverNone, sharedOverAlone } from './scenarios/variants.ts';
 import { type Workload, workloads } from './side.ts';
@@ -40,6 +41,7 @@ const scenarios = {
   'open-loop': openLoop,
   overload,
   neighbours,
+  'postgres-settings': postgresSettings,
   'long-run': longRun,
 } as const satisfies Record<string, Scenario>;
 type ScenarioName = keyof typeof scenarios;
