@@ -29,7 +29,7 @@ export const createProgramVersion = z
         point_expiry: { period: 'months', count: 24, end_of_month: true },
         reversal_policy: { type: 'recover' },
         hold_expires_in_s: 86_400,
-        effective_from: '2027-01-01T00:00:00+01:00',
+        effective_from: '2099-01-01T00:00:00+01:00',
       },
     ],
   });

@@ -143,7 +143,7 @@ export type AddRules = z.infer<typeof addRules>;
 
 export const publishRules = z
   .strictObject({ effective_from: fields.moment.optional().describe('Now by default; not before now.') })
-  .meta({ examples: [{}, { effective_from: '2027-01-01T00:00:00+01:00' }] });
+  .meta({ examples: [{}, { effective_from: '2099-01-01T00:00:00+01:00' }] });
 export type PublishRules = z.infer<typeof publishRules>;
 
 const header = {

@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { wallets } from '@local-plus/contracts';
-import { freePorts } from '@local-plus/deploy';
 import { migrationsFolder } from './config.ts';
 import { migrate } from './platform/postgres/index.ts';
 import {
@@ -108,31 +107,45 @@ describe('the program', () => {
     await stack.stop();
   });
 
-  async function run(env: NodeJS.ProcessEnv) {
-    const [port = 0] = await freePorts(1);
+  function run(env: NodeJS.ProcessEnv) {
     const fixed = { DATABASE_URL: stack.postgres.url, EDGE_SIGNING_KEYS: signingKeysText, ADMIN_TOKEN: adminToken };
     const child = spawn(process.execPath, [main], {
-      env: { PATH: process.env['PATH'], ...fixed, CORE_PORT: String(port), WRITER_ID: '9', ...env },
+      env: { PATH: process.env['PATH'], ...fixed, CORE_PORT: '0', WRITER_ID: '9', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     children.push(child);
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
-    return { child, exited, client: new SignedClient(port), output: () => output };
+    // Not 'exit': what it said last may be read after that.
+    const exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
+    /** Where it listens, which the kernel chooses. */
+    async function listening(): Promise<number> {
+      let port = 0;
+      await eventually('it listens', () => {
+        port = Number(/"port":(\d+).*"event":"listening"/.exec(output)?.[1] ?? 0);
+        return port > 0;
+      });
+      return port;
+    }
+    /** When it is ready. */
+    async function ready(): Promise<SignedClient> {
+      const client = new SignedClient(await listening());
+      await eventually('it is ready', async () => (await client.get('/readyz').catch(() => null))?.status === 200);
+      return client;
+    }
+    return { child, exited, listening, ready, output: () => output };
   }
 
   it('says everything that is wrong with its configuration, and leaves', async () => {
-    const { exited, output } = await run({ CORE_PORT: 'x', ADMIN_TOKEN: 'short' });
+    const { exited, output } = run({ CORE_PORT: 'x', ADMIN_TOKEN: 'short' });
     assert.deepEqual(await exited, { code: 2, signal: null });
     assert.match(output(), /CORE_PORT: .*ADMIN_TOKEN: /s);
   });
 
   it('leaves when its port is taken', async () => {
-    const first = await run({});
-    await eventually('it listens', () => /listening/.test(first.output()));
-    const second = await run({ CORE_PORT: new URL(first.client.origin).port, WRITER_ID: '10' });
+    const first = run({});
+    const second = run({ CORE_PORT: String(await first.listening()), WRITER_ID: '10' });
     assert.equal((await second.exited).code, 1);
     assert.match(second.output(), /taken/);
     first.child.kill('SIGTERM');
@@ -140,9 +153,8 @@ describe('the program', () => {
   });
 
   it('answers everything that it accepted before a SIGTERM ends it', async () => {
-    const { child, exited, client, output } = await run({});
-    const isReady = async () => (await client.get('/readyz').catch(() => null))?.status === 200;
-    await eventually('it is ready', isReady);
+    const { child, exited, ready, output } = run({});
+    const client = await ready();
     const { caller, target } = await newWallet(client);
     let answered = 0;
     let asked = 0;
@@ -162,20 +174,16 @@ describe('the program', () => {
     assert.ok(asked > answered);
     assert.match(output(), /"event":"stopped"/);
     assert.doesNotMatch(output(), /"level":"error"/);
-    const again = await run({});
-    await eventually(
-      'it is ready again',
-      async () => (await again.client.get('/readyz').catch(() => null))?.status === 200,
-    );
-    const wallet = wallets.wallet.parse((await again.client.get(target, { caller })).json);
+    const again = run({});
+    const wallet = wallets.wallet.parse((await (await again.ready()).get(target, { caller })).json);
     assert.ok(wallet.balance >= answered && wallet.balance <= asked, `${wallet.balance} of ${answered} … ${asked}`);
     again.child.kill('SIGTERM');
     await again.exited;
   });
 
   it('ends at once at a second signal', async () => {
-    const { child, exited, output } = await run({});
-    await eventually('it listens', () => /listening/.test(output()));
+    const { child, exited, listening } = run({});
+    await listening();
     child.kill('SIGTERM');
     child.kill('SIGINT');
     const { code, signal } = await exited;

@@ -40,7 +40,7 @@ async function record(ports: ConsentPorts, request: CoreRequest<'consents.record
   const { purpose, status, source, at } = request.body;
   const key = creationKey(request, ['consent', request.params[0], purpose, status, source, at ?? null]);
   const row = { id: uuidV7(ports.nowMs()), purpose, status, source, at: at === undefined ? null : new Date(at) };
-  return attempts(customerLimits.triesMax, async () => {
+  return attempts(customerLimits.triesMax, request.deadlineMs, async () => {
     const { root_id } = await seenCustomer(store, request);
     const outcome = await consents.record(key, { ...row, customer_id: root_id });
     if (outcome.type !== 'conflict') {

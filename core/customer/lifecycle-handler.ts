@@ -38,7 +38,7 @@ async function merge(ports: LifecyclePorts, request: CoreRequest<'customers.merg
   const { store, nowMs } = ports;
   const name = requestName(request);
   const merged_customer_id = request.body.customer_id as CustomerId;
-  return attempts(customerLimits.triesMax, async () => {
+  return attempts(customerLimits.triesMax, request.deadlineMs, async () => {
     const stays = await seenCustomer(store, request);
     const gone = await seenCustomer(store, request, merged_customer_id);
     // The operator sees the customers of all merchants, and they stay apart.
@@ -68,7 +68,7 @@ async function merge(ports: LifecyclePorts, request: CoreRequest<'customers.merg
 async function erase(ports: LifecyclePorts, request: CoreRequest<'customers.erase'>): Promise<CoreAnswer> {
   const { store, nowMs } = ports;
   const name = requestName(request);
-  return attempts(customerLimits.triesMax, async () => {
+  return attempts(customerLimits.triesMax, request.deadlineMs, async () => {
     const asked = await seenCustomer(store, request);
     const family = await store.family(asked.root_id);
     const root = family.find(({ id }) => id === asked.root_id);

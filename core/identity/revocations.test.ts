@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
 import { limits, revocations } from '@local-plus/contracts';
 import type postgres from 'postgres';
 import {
@@ -15,7 +14,7 @@ import {
   TestStack,
   theEdge,
 } from '../test/stack.ts';
-import { inTime } from '../test/time.ts';
+import { ENDED_WITHIN_MS, inTime } from '../test/time.ts';
 
 const target = '/v1/admin/revocations';
 const inAnHour = (): string => new Date(Date.now() + 3_600_000).toISOString();
@@ -71,7 +70,7 @@ describe('revocations', () => {
       assert.equal((await list(next)).data.length, 1);
       return { next, wanted, key, first };
     });
-    await eventually('it has expired', async () => (await list(next)).data.length === 0);
+    await eventually('it has expired', async () => (await list(next)).data.length === 0, ENDED_WITHIN_MS);
     const again = await revoke(wanted, key);
     assert.deepEqual([again.status, again.text], [201, first.text]);
   });
@@ -135,7 +134,11 @@ describe('revocations', () => {
         values (nextval('revocation_places'), ${randomUUID()}, 'token', 'first', now() + interval '1 hour',
           ${randomUUID()}, 'k', '')`;
       second = revoke({ value: 'second' });
-      await pause(300);
+      await eventually('the second one waits for the first', async () => {
+        const [waiting] = await sql`select count(*)::int as count from pg_locks
+          where locktype = 'advisory' and objid = 7077008 and not granted`;
+        return waiting?.['count'] === 1;
+      });
       seen = await list(next);
     });
     assert.deepEqual(seen, { data: [], next, is_last: true });

@@ -276,11 +276,20 @@ describe('a ledger in two databases', () => {
 
   it('shows the operator what is whose, and where, and drains a process of the other database', async () => {
     const caller = { subject: 'operator', scopes: ['admin'] as const };
-    const overview = await (clients[0] as SignedClient).get('/v1/admin/shards', { caller });
-    const { members, shards } = overview.json as {
-      members: { writer_id: number; database_id: number; state: string; shards: number }[];
-      shards: { id: number; database_id: number }[];
+    const overview = async () => {
+      const { json } = await (clients[0] as SignedClient).get('/v1/admin/shards', { caller });
+      return json as {
+        members: { writer_id: number; database_id: number; state: string; shards: number }[];
+        shards: { id: number; database_id: number }[];
+      };
     };
+    // Of the other database it knows what it saw half a second ago, or longer where the machine stood still.
+    let seen = await overview();
+    await eventually('both are seen', async () => {
+      seen = await overview();
+      return seen.members.every(({ state }) => state !== 'silent');
+    });
+    const { members, shards } = seen;
     assert.deepEqual(
       members.map(({ writer_id, database_id, state, shards: count }) => [writer_id, database_id, state, count]),
       [

@@ -3,7 +3,7 @@
  * Only the clock is ours: it is set forward instead of waiting.
  */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command, Runtime } from '@local-plus/actors';
 import { facts, newAccountId } from '@local-plus/actors/conformance';
@@ -13,11 +13,14 @@ import { systemClock, systemTimer } from '../platform/time/index.ts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { quiet } from '../test/log.ts';
 import { eventually } from '../test/stack.ts';
+import { wellWithinDay } from '../test/time.ts';
 import { findDue } from './dues.ts';
 import { DueSweep, dueSweepLimits } from './sweep.ts';
 import { connect } from './test/clients.ts';
 
 const DAY_MS = 86_400_000;
+/** Longer than it takes to make them all, on any machine. */
+const HOLD_S = 3_600;
 const programId = uuidV7<ProgramId>(Date.now());
 const expiry = { period: 'days', count: 1, endOfMonth: false } as const;
 
@@ -32,6 +35,11 @@ describe('what is due, on Postgres', () => {
   });
   after(async () => {
     await database.close();
+  });
+  // Points of two days would expire as two lots.
+  beforeEach(async () => {
+    aheadMs = 0;
+    await wellWithinDay();
   });
 
   const runtimeOf = (writerId: number) => connect(database.url, writerId, { clock });
@@ -49,12 +57,12 @@ describe('what is due, on Postgres', () => {
     const outcome = await runtime.submit({
       facts: facts(accountId, key, { programId }),
       command,
-      deadlineMs: clock.monotonicMs() + 10_000,
+      deadlineMs: clock.monotonicMs() + 60_000,
     });
     assert.equal(outcome.type, 'posted', key);
   };
 
-  /** Two lots of the day after next, points that stay, and three holds of a minute. */
+  /** Two lots of the day after next, points that stay, and three holds. */
   const fill = (runtime: Runtime, accounts: readonly AccountId[]) =>
     Promise.all(
       accounts.map(async (accountId) => {
@@ -62,7 +70,7 @@ describe('what is due, on Postgres', () => {
         await post(runtime, accountId, 'earn-2', { kind: 'earn', amount: 20, programId, expiry });
         await post(runtime, accountId, 'load', { kind: 'load', amount: 7, programId });
         for (const hold of [1, 2, 3]) {
-          await post(runtime, accountId, `hold-${hold}`, { kind: 'hold', amount: 10, programId, expiresInS: 60 });
+          await post(runtime, accountId, `hold-${hold}`, { kind: 'hold', amount: 10, programId, expiresInS: HOLD_S });
         }
       }),
     );
@@ -98,7 +106,7 @@ describe('what is due, on Postgres', () => {
     sweep.start();
     await eventually('a few rounds', () => sweep.counters.rounds > 3);
     assert.equal(sweep.counters.postings, 0, 'nothing is due yet');
-    aheadMs += 61_000;
+    aheadMs += (HOLD_S + 1) * 1_000;
     await eventually('the holds are released', () => sweep.counters.postings === 3 * accounts.length);
     aheadMs += 2 * DAY_MS;
     await eventually('everything is posted', nothingIsDue);

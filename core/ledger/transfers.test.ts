@@ -26,8 +26,11 @@ import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { quiet } from '../test/log.ts';
 import { eventually } from '../test/stack.ts';
 import { OpenTransfers } from './open-transfers.ts';
-import { connect, newAccounts } from './test/clients.ts';
+import { connect, isAgain, newAccounts } from './test/clients.ts';
 import { transferJson } from './wire.ts';
+
+/** A guard against hanging: at 20 ms each, longer than a lane takes to be taken over on any machine. */
+const TRIES_MAX = 2_000;
 
 type Lane = 1 | 2;
 type StepKind = 'transfer_out' | 'transfer_in' | 'return';
@@ -76,7 +79,7 @@ describe('transfers across lanes on Postgres', () => {
 
   async function post(accountId: AccountId, command: Command): Promise<void> {
     const about = facts(accountId, `post-${++keys}`, { programId });
-    const outcome = await submit({ facts: about, command, deadlineMs: performance.now() + 10_000 });
+    const outcome = await submit({ facts: about, command, deadlineMs: performance.now() + 60_000 });
     assert.equal(outcome.type, 'posted');
   }
 
@@ -117,10 +120,10 @@ describe('transfers across lanes on Postgres', () => {
 
   /** Until it is known, as a client does. */
   async function settled(transfers: Transfers, asked: TransferRequest): Promise<Outcome> {
-    for (let attempt = 0; attempt < 100; attempt++) {
+    for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
       const outcome = await transfers.transfer({ ...asked, deadlineMs: performance.now() + 5_000 });
       if (outcome.type === 'posted' || outcome.type === 'refused') return outcome;
-      assert.ok(outcome.type === 'unavailable' || outcome.type === 'expired', outcome.type);
+      assert.ok(isAgain(outcome), outcome.type);
       await pause(20);
     }
     return assert.fail('it never settled');

@@ -10,7 +10,7 @@ import type { AccountId } from '@local-plus/contracts';
 import { startDatabase, type TestDatabase } from '../test/database.ts';
 import { FaultProxy } from '../test/proxy.ts';
 import { eventually, meanwhile } from '../test/stack.ts';
-import { client, connect, newAccounts, requestOf, verify } from './test/clients.ts';
+import { client, connect, isAgain, newAccounts, requestOf, verify } from './test/clients.ts';
 
 const WAITS_MAX = 400;
 
@@ -128,15 +128,11 @@ describe('the ledger on a wire that hurts', () => {
     const [accountId] = newAccounts(1) as [AccountId];
     const runtime = connect(proxied, 24, { replyTimeoutMs: 500, connectTimeoutS: 1 });
     await runtime.start();
-    assert.equal((await runtime.submit(requestOf(accountId, 'earn', 10, 'warm'))).type, 'posted');
+    await settled(runtime, accountId, 'warm');
     const outcomes: Promise<Outcome>[] = [];
     await withHeldFence(24, async () => {
-      const asked = runtime.submit({
-        ...requestOf(accountId, 'burn', 4, 'silent'),
-        deadlineMs: performance.now() + 60_000,
-      });
-      outcomes.push(asked);
-      await eventually('its batch waits for the fence', async () => (await waitingForLocks()) === 1);
+      outcomes.push(runtime.submit(requestOf(accountId, 'burn', 4, 'silent')));
+      await eventually('its batch waits for the fence', async () => (await waitingForLocks()) >= 1);
       proxy.fallSilent();
     });
     await eventually('the lane is frozen', () => runtime.status.lane === 'frozen');
@@ -148,22 +144,25 @@ describe('the ledger on a wire that hurts', () => {
   });
 
   it('a look-up into a silence is answered as unavailable; the same key works when the wire does', async () => {
-    const [accountId] = newAccounts(1) as [AccountId];
+    // Who is in memory is not looked up where there is little to do: so it is another one that the silence meets.
+    const [known, unknown] = newAccounts(2) as [AccountId, AccountId];
     const runtime = connect(proxied, 27, { replyTimeoutMs: 500, connectTimeoutS: 1 });
     await runtime.start();
-    assert.equal((await runtime.submit(requestOf(accountId, 'earn', 10, 'warm'))).type, 'posted');
+    await settled(runtime, known, 'warm');
     proxy.fallSilent();
-    assert.equal((await runtime.submit(requestOf(accountId, 'burn', 4, 'silent'))).type, 'unavailable');
+    assert.equal((await runtime.submit(requestOf(unknown, 'earn', 10, 'silent'))).type, 'unavailable');
     proxy.speak();
-    assert.equal((await settled(runtime, accountId, 'silent')).type, 'posted');
+    await settled(runtime, unknown, 'silent');
+    assert.deepEqual(await keysOf(unknown), ['silent']);
     await runtime.stop(500);
   });
 
-  /** Asks again with the same key until it is known. */
-  async function settled(runtime: Runtime, accountId: AccountId, key: string): Promise<Outcome> {
+  /** Earns 10: asks again with the same key until it is posted, however slow the wire or the machine is. */
+  async function settled(runtime: Runtime, accountId: AccountId, key: string): Promise<void> {
     for (let tries = 0; tries < WAITS_MAX; tries++) {
-      const outcome = await runtime.submit(requestOf(accountId, 'burn', 4, key));
-      if (outcome.type === 'posted' || outcome.type === 'refused') return outcome;
+      const outcome = await runtime.submit(requestOf(accountId, 'earn', 10, key));
+      if (outcome.type === 'posted') return;
+      assert.ok(isAgain(outcome), outcome.type);
       await pause(25);
     }
     assert.fail('never settled');
@@ -180,7 +179,7 @@ describe('the ledger on a wire that hurts', () => {
       for (let tries = 0; tries < WAITS_MAX; tries++) {
         const outcome = await current.submit(requestOf(accountId, 'burn', 4, 'same'));
         if (outcome.type === 'posted') return outcome;
-        assert.ok(outcome.type === 'unavailable' || outcome.type === 'expired', outcome.type);
+        assert.ok(isAgain(outcome), outcome.type);
         await pause(25);
       }
       assert.fail('never answered');

@@ -6,6 +6,7 @@ import { movements, payments, wallets, liability as wire } from '@local-plus/con
 import { assertProblem, eventually, operator, TestStack } from '../test/stack.ts';
 import { allPages, Tenant } from '../test/tenant.ts';
 import { wellWithinDay } from '../test/time.ts';
+import { liabilityLimits } from './limits.ts';
 
 const today = () => new Date().toISOString().slice(0, 10);
 
@@ -86,9 +87,15 @@ describe('liability over HTTP', () => {
     await reported(program, 1);
     const to = today();
     const from = new Date(Date.parse(to) - 9 * 86_400_000).toISOString().slice(0, 10);
-    const { days, value } = await report(program, `?from=${from}&to=${to}`);
+    const { days, value, as_of } = await report(program, `?from=${from}&to=${to}`);
     assert.deepEqual([days.length, days[0]?.day, days.at(-1)?.day], [10, from, to]);
-    assert.ok(days.slice(0, 9).every(({ closing, is_closed }) => closing === '0' && is_closed));
+    assert.ok(days.slice(0, 9).every(({ closing }) => closing === '0'));
+    // Yesterday is still open while today is young.
+    const isYoung = Date.parse(as_of ?? '') < Date.parse(to) + liabilityLimits.graceMs;
+    assert.deepEqual(
+      days.map(({ is_closed }) => is_closed),
+      [...Array(8).fill(true), !isYoung, false],
+    );
     assert.deepEqual(value, [{ currency: 'EUR', amount: '500', rate: { version: 2, points: 2, amount: 1 } }]);
     const past = await report(program, `?from=${from}&to=${from}`);
     assert.deepEqual([past.total.closing, past.value], ['0', []]);

@@ -78,7 +78,7 @@ async function change(
   wanted: MerchantChange,
   answer: merchants.MerchantPlan | merchants.AllowedOrigins,
 ): Promise<CoreAnswer> {
-  return attempts(merchantLimits.triesMax, async () => {
+  return attempts(merchantLimits.triesMax, request.deadlineMs, async () => {
     const before = await seenMerchant(ports.store, request);
     const { id } = before;
     const key = creationKey(request, [id, wanted.kind, wanted.value]);

@@ -89,7 +89,7 @@ async function rotate(ports: KeyPorts, request: CoreRequest<'api_keys.rotate'>):
   const { overlap_s: overlapS } = request.body;
   const expires_at = momentOf(request.body.expires_at);
   const { secret, prefix, digest } = newApiKey(randomBytes(KEY_BYTES));
-  return attempts(merchantLimits.triesMax, async () => {
+  return attempts(merchantLimits.triesMax, request.deadlineMs, async () => {
     const old = await keyOfPath(ports, request, merchantId);
     if (!mayGive(request.context, old.scopes)) throw tooMuch();
     const nowMs = ports.nowMs();

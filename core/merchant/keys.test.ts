@@ -15,7 +15,7 @@ import {
   TestStack,
 } from '../test/stack.ts';
 import { allPages, newMerchant, parsed } from '../test/tenant.ts';
-import { anotherMillisecond, inTime } from '../test/time.ts';
+import { anotherMillisecond, ENDED_WITHIN_MS, inTime } from '../test/time.ts';
 import { KeyStore } from './keys-store.ts';
 import { LastUsed } from './last-used.ts';
 import { grantOf } from './test/grant.ts';
@@ -59,7 +59,7 @@ describe('API keys', () => {
       assert.equal(merchants.keyGrant.parse((await grantOf(client, key)).json).expires_at_ms, Date.parse(expires_at));
       return { key, expires_at };
     });
-    await eventually('it has expired', async () => !(await isGood(key)));
+    await eventually('it has expired', async () => !(await isGood(key)), ENDED_WITHIN_MS);
     assert.ok(Date.now() >= Date.parse(expires_at));
     const { errors } = assertProblem(
       await client.post(target, { name: 'x', expires_at: inMs(-1_000) }, { caller: operator }),
@@ -83,7 +83,7 @@ describe('API keys', () => {
     assert.deepEqual({ requests_per_minute, burst, requests_per_month }, plan);
     assert.deepEqual([name, scopes, rotated_from, expires_at], ['till 3', ['wallets:read'], old.id, null]);
     assert.notEqual(successor.key, old.key);
-    await eventually('the old one has ended', async () => !(await isGood(old.key)));
+    await eventually('the old one has ended', async () => !(await isGood(old.key)), ENDED_WITHIN_MS);
     assert.ok(await isGood(successor.key));
     const replay = await rotate(old.id, body, operator, key);
     assert.equal(replay.headers.get('idempotent-replayed'), 'true');
@@ -139,8 +139,8 @@ describe('API keys', () => {
   });
 
   it('that are revoked answer the same again, also when what was noted of their use is written later', async () => {
-    const { id, key } = await create();
-    assert.ok(await isGood(key));
+    // Never shown to core: a use would be written behind, at a moment of its own.
+    const { id } = await create();
     const revoke = (idempotencyKey: string) =>
       client.send('POST', `${target}/${id}/revoke`, { caller: operator, key: idempotencyKey });
     const first = await revoke('first');

@@ -37,7 +37,7 @@ export function lifecycleHandlers(ports: LifecyclePorts): Handlers {
 
 async function move(ports: LifecyclePorts, request: CoreRequest<'merchants.transition'>): Promise<CoreAnswer> {
   const { action, reason } = request.body;
-  return attempts(merchantLimits.triesMax, async () => {
+  return attempts(merchantLimits.triesMax, request.deadlineMs, async () => {
     const merchant = await seenMerchant(ports.store, request);
     const nowMs = ports.nowMs();
     const step: Step | null = lifecycleTable[merchant.status][action] ?? null;

@@ -58,7 +58,7 @@ async function change(
   const { id: merchantId } = await seenMerchant(ports.store, request);
   const id = parseId<string>(request.params[1] ?? '');
   const role = wanted.kind === 'member_removal' ? null : wanted.role;
-  return attempts(merchantLimits.triesMax, async () => {
+  return attempts(merchantLimits.triesMax, request.deadlineMs, async () => {
     const before = id === null ? null : await ports.members.member(merchantId, id);
     if (before === null) throw new ProblemError('not_found');
     const key = creationKey(request, [wanted.kind, before.id, role]);

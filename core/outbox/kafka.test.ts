@@ -16,6 +16,7 @@ import { checkOutboxLimits, type OutboxLimits, outboxLimits } from './limits.ts'
 import { PostgresOutboxStore } from './store.ts';
 
 const topic = topics.merchantOnboarded;
+const ROUNDS_MAX = 20;
 const quick = { pollMs: 10, takeOverMs: 50, backoffMs: 20, backoffMsMax: 200, countEveryMs: 50, rowsMax: 20 };
 
 let database: TestDatabase;
@@ -158,18 +159,22 @@ describe('the outbox on Kafka', () => {
     const ids = newIds(8);
     // One page is more than ten places, so that texts would stand in another order.
     const publishers = [publisher('a'), publisher('b')];
-    const count = await meanwhile(live(ids, 150), async () => {
-      await database.sql`select pg_terminate_backend(pid) from pg_stat_activity
-        where application_name = 'local-plus outbox'`;
-      await pause(100);
-    });
+    const failures = () => Math.max(...publishers.map(({ service }) => service.status().failuresTotal));
+    let count = 0;
+    // Once does, unless the machine is so fast, or so slow, that no connection was lost at work.
+    for (let round = 0; round < ROUNDS_MAX && failures() === 0; round++) {
+      count += await meanwhile(live(ids, 150), async () => {
+        await database.sql`select pg_terminate_backend(pid) from pg_stat_activity
+          where application_name = 'local-plus outbox'`;
+        await pause(100);
+      });
+    }
+    assert.ok(failures() > 0, 'connections were lost');
     await eventually('everything is published', async () => (await waiting()) === 0);
     const expected = await written(ids);
     const received = firstsOf((await readTopic(broker.brokers, topic)).filter(({ key }) => ids.includes(key)));
     assert.equal([...received.values()].flat().length, count);
     for (const id of ids) assert.deepEqual(received.get(id), expected.get(id), id);
-    const failures = publishers.map(({ service }) => service.status().failuresTotal);
-    assert.ok(Math.max(...failures) > 0, 'connections were lost');
   });
 
   it('gives the places of an aggregate in the order in which its row changed', async () => {
@@ -226,11 +231,19 @@ describe('the outbox on Kafka', () => {
   });
 
   it('lets another publish when who holds the lock stands still, however well its host is', async () => {
-    const [still, next] = [300, 60_000].map((silenceMs) => new PostgresOutboxStore(database.url, { silenceMs }));
-    assert.ok(still && next);
-    assert.deepEqual([await still.hold(), await next.hold()], [true, false]);
-    await eventually('the server ends the session', () => next.hold());
-    assert.equal(await still.hold(), false, 'it has noticed');
+    const [first, still, next] = [60_000, 300, 60_000].map(
+      (silenceMs) => new PostgresOutboxStore(database.url, { silenceMs }),
+    );
+    assert.ok(first && still && next);
+    // A session that was just ended may be met once more.
+    const holds = (store: PostgresOutboxStore) => store.hold().catch(() => false);
+    await eventually('the lock is free', () => holds(first));
+    assert.equal(await next.hold(), false);
+    await first.close();
+    await eventually('it is free again', () => holds(still));
+    await eventually('the server ends the session', () => holds(next));
+    // The lock is given up a moment before the connection: until it sees that, it takes itself for the holder.
+    await eventually('it has noticed', async () => !(await holds(still)));
     await Promise.all([still.close(), next.close()]);
     await assert.rejects(next.hold(), /was ended here/);
     assert.throws(() => checkOutboxLimits({ ...outboxLimits, silenceMs: 40_000 }), /does not stand still/);

@@ -287,7 +287,7 @@ interface OutboxRow {
 
 async function outbox(sql: postgres.Sql, ids: readonly string[]): Promise<OutboxRow[]> {
   return sql<OutboxRow[]>`select aggregate_id, event_type as topic, payload from outbox
-    where aggregate_id = any(${[...ids]}) order by created_at, id`;
+    where aggregate_id = any(${[...ids]}) order by place`;
 }
 
 /** What was before, and after, of each change of a program's rates. */

@@ -36,7 +36,7 @@ async function set(ports: RatePorts, request: CoreRequest<'payments.set_rate'>):
   const { currency, rate } = request.body;
   const { points, amount } = rate ?? { points: null, amount: null };
   const key = creationKey(request, [programId, currency, points, amount]);
-  return attempts(paymentLimits.triesMax, async () => {
+  return attempts(paymentLimits.triesMax, request.deadlineMs, async () => {
     const before = await rates.newest(programId, currency);
     const entry = auditEntry(
       {

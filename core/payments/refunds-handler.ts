@@ -56,7 +56,7 @@ async function begin(
   const { body, requestId: request_id, traceparent } = request;
   const { reason = null } = body;
   let payment = first;
-  return attempts(paymentLimits.triesMax, async () => {
+  return attempts(paymentLimits.triesMax, request.deadlineMs, async () => {
     if (payment.status !== 'captured') throw new ProblemError('payment_not_captured');
     const left = payment.amount - payment.refunded_amount;
     const amount = body.amount ?? left;

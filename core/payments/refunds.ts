@@ -59,7 +59,7 @@ export class RefundProcess {
     const status = refused.length === 0 ? 'succeeded' : refused.length === parts.length ? 'failed' : 'partial';
     const ended = { ...refund, status, parts } as const;
     let payment = first;
-    return attempts(paymentLimits.triesMax, async () => {
+    return attempts(paymentLimits.triesMax, Number.POSITIVE_INFINITY, async () => {
       const sources = countedIn(payment.sources, refused, -1);
       const after = { ...payment, sources, refunded_amount: payment.refunded_amount - takenOff };
       const row = await refunds.end(payment, sources, takenOff, ended, refundEvent(after, ended, nowMs()));

@@ -68,7 +68,7 @@ async function createVersion(
   const rules = columnsOf({ ...body, ...(point_expiry === null ? {} : { point_expiry }) });
   const effectiveFrom = effective_from === undefined ? null : new Date(effective_from);
   const key = creationKey(request, [program.id, rules, effectiveFrom]);
-  return attempts(programLimits.numberTriesMax, async () => {
+  return attempts(programLimits.numberTriesMax, request.deadlineMs, async () => {
     const id = uuidV7(nowMs());
     const before = wireRulesOf(inForce(program, nowMs()));
     const after = { ...wireRulesOf(rules), effective_from: effectiveFrom?.toISOString() ?? null, version_id: id };

@@ -23,7 +23,7 @@ const limits: RelayLimits = {
 };
 const STEPS_MAX = 200_000;
 
-function relayOn(stage: Stage, process: ReturnType<Stage['process']>, producer = true): Relay {
+function relayOn(stage: Stage, process: ReturnType<Stage['process']>, producer = true, bounds = limits): Relay {
   return new Relay({
     writerId: 1,
     store: process.store,
@@ -32,7 +32,7 @@ function relayOn(stage: Stage, process: ReturnType<Stage['process']>, producer =
     timer: stage.clock.timer,
     random: stage.random,
     log: quiet,
-    limits,
+    limits: bounds,
   });
 }
 
@@ -286,6 +286,22 @@ describe('the relay', () => {
     await settled(stage, other.stop(10_000));
     assert.ok(stage.clock.monotonicMs() - startedMs < 1_000, 'in virtual time');
     assert.equal(stage.progress, 5);
+  });
+
+  it('asks a table that is away now and then while it stops', async () => {
+    const stage = new Stage(10);
+    stage.chances.tableFails = 1;
+    const process = stage.process();
+    await settled(stage, process.producer.connect());
+    const { backoffMs, backoffMsMax } = relayLimits;
+    const relay = relayOn(stage, process, true, { ...limits, backoffMs, backoffMsMax });
+    relay.start();
+    await until(stage, () => relay.counters.tableFailures > 0, 'it has asked');
+    const before = relay.counters.tableFailures;
+    await settled(stage, relay.stop(1_000));
+    const tries = relay.counters.tableFailures - before;
+    // Each takes a little, and what its pause says.
+    assert.ok(tries > 10 && tries <= 1_000 / limits.stopPauseMs + 2, `${tries} tries`);
   });
 });
 

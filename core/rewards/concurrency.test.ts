@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { rewards as wire } from '@local-plus/contracts';
 import type postgres from 'postgres';
-import { type Answer, eventually, TestStack } from '../test/stack.ts';
+import { type Answer, eventually, patiently, TestStack } from '../test/stack.ts';
 import { Tenant } from '../test/tenant.ts';
 
 const COST = 7;
@@ -33,18 +33,15 @@ describe('a reward that many want at once', () => {
   /** As a client does: again with the same key, until it is told. */
   async function redeemed(reward: string, wallet_id: string): Promise<Answer> {
     const key = randomUUID();
-    for (let attempt = 0; attempt < 60; attempt++) {
-      try {
+    return patiently(
+      async () => {
         const answer = await tenant.post(`/v1/rewards/${reward}/redeem`, { wallet_id }, key);
         assert.notEqual(answer.status, 500, answer.text);
-        if (answer.status !== 429 && answer.status < 500) return answer;
-      } catch (error) {
-        // The connection broke: the same key tells.
-        if (error instanceof assert.AssertionError) throw error;
-      }
-      await pause(100 + Math.random() * 200);
-    }
-    return assert.fail('nobody told what became of it');
+        return answer;
+      },
+      ({ status }) => status !== 429 && status < 500,
+      120_000,
+    );
   }
 
   async function sums(reward: string, wallets: readonly string[]) {

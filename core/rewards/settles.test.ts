@@ -60,9 +60,12 @@ const stories: readonly Story[] = [
 
 describe('a redemption', () => {
   let database: TestDatabase;
+  /** One pool for all stages: they would need more connections than Postgres has. */
+  let store: RedemptionStore;
 
   before(async () => {
     database = await startDatabase();
+    store = new RedemptionStore(database.pool({ connectionsMax: 8 }));
   });
   after(() => database.close());
 
@@ -83,7 +86,6 @@ describe('a redemption', () => {
       unit: 'PTS',
       rules: { expiry: null, reversalPolicy: { type: 'refuse' }, holdExpiresInS: 1 },
     };
-    const store = new RedemptionStore(database.pool());
     const desk = new FakeDesk(story.balance);
     const issued: GiftcardId[] = [];
     const issueCard = async ({ cardId }: CardOrder): Promise<string | null> => {
@@ -148,13 +150,15 @@ describe('a redemption', () => {
       timer: systemTimer,
       log: quiet,
     });
-    sweep.start();
     const rests = async () => {
       await database.sql`update reward_redemptions set open_since = '-infinity'
         where id = ${on.id} and open_since is not null`;
       const [row] = await database.sql`select open_since from reward_redemptions where id = ${on.id}`;
       return row?.['open_since'] === null;
     };
+    // So that the first look of the sweep finds it.
+    await rests();
+    sweep.start();
     await eventually('it rests', rests);
     const row = await on.store.find(on.id);
     if (story.isCancelled === true && row?.status === 'completed' && row.cancels === 0) {

@@ -48,7 +48,7 @@ async function create(ports: HandlerPorts, request: CoreRequest<'rules.create'>)
   const { name = null, time_zone, caps, rules } = request.body;
   if (rules.filter(hasWindowCap).length > rulesLimits.cappedRulesMax) throw new ProblemError('rules_limit_exceeded');
   const key = creationKey(request, [programId, name, time_zone, caps, rules]);
-  return attempts(rulesLimits.numberTriesMax, async () => {
+  return attempts(rulesLimits.numberTriesMax, request.deadlineMs, async () => {
     const id = uuidV7(ports.nowMs());
     const wanted = { id, program_id: programId, name, time_zone, caps, rules };
     const outcome = await ports.store.create(key, wanted);

@@ -11,6 +11,9 @@ import { Tenant } from '../test/tenant.ts';
 import { compare, Fleet, Load, type Member } from './test/fleet.ts';
 import { type DatabaseId, TwoDatabases } from './test/two-databases.ts';
 
+/** A guard against hanging: longer than a takeover takes on any machine. */
+const SETTLE_MS = 120_000;
+
 /** Odd writers are the first database's, even ones the second's. */
 const writers: Readonly<Record<DatabaseId, readonly number[]>> = { 1: [1, 3], 2: [2, 4] };
 
@@ -39,12 +42,13 @@ describe('processes of core on two databases', () => {
 
   /** Each database's shards are shared by these writers of it, evenly, and by nobody else. */
   async function settles(databaseId: DatabaseId, ...writerIds: number[]): Promise<void> {
-    await eventually(`${writerIds.join(', ')} share database ${databaseId}`, async () => {
+    const isSettled = async () => {
       const { members } = await fleet.overview();
       const owners = members.filter((each) => each.database_id === databaseId && each.shards > 0);
       const isEven = owners.every(({ shards }) => Math.abs(shards - 128 / writerIds.length) < 1);
       return isEven && owners.map(({ writer_id }) => writer_id).join() === writerIds.join();
-    });
+    };
+    await eventually(`${writerIds.join(', ')} share database ${databaseId}`, isSettled, SETTLE_MS);
   }
 
   /** Clients at work on wallets of this database while `act` happens; then its tables are compared with what they were told. */
@@ -167,7 +171,8 @@ describe('processes of core on two databases', () => {
 
   async function settle(asked: object, index: number): Promise<void> {
     const key = randomUUID();
-    for (let attempt = 0; attempt < 400; attempt++) {
+    const endMs = performance.now() + SETTLE_MS;
+    for (let attempt = 0; performance.now() < endMs; attempt++) {
       const members = [...fleet.live.values()];
       const member = members[(index + attempt) % members.length] as Member;
       const call = member.client.post('/v1/transfers', asked, { caller: tenant.caller, key });

@@ -61,6 +61,8 @@ export class Keeper {
   #looks = 0;
   #viewNumber = 0;
   #acting: Promise<void> | null = null;
+  /** Beats under way. */
+  readonly #beating = new Set<Promise<void>>();
   #cancel: (() => void) | null = null;
   #cancelLook: (() => void) | null = null;
 
@@ -162,6 +164,8 @@ export class Keeper {
     await this.#acting?.catch((cause: unknown) => {
       log.warn('an act ended with the process', { cause: String(cause) });
     });
+    // One that came behind the leave would bring the process back among the others.
+    await Promise.allSettled(this.#beating);
     if (!wasJoined) return;
     await store.leave({ writerId: map.writerId, incarnation: this.#incarnation }).catch((cause: unknown) => {
       log.warn('the process could not leave: the others will notice', { cause: String(cause) });
@@ -195,7 +199,13 @@ export class Keeper {
     });
   }
 
-  async #beat(): Promise<void> {
+  #beat(): Promise<void> {
+    const beat = this.#beatOnce().finally(() => this.#beating.delete(beat));
+    this.#beating.add(beat);
+    return beat;
+  }
+
+  async #beatOnce(): Promise<void> {
     const { store, map, clock, address, relays, lane } = this.#ports;
     const startedMs = clock.monotonicMs();
     const heldEpoch = lane.status.epoch;

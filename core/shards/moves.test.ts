@@ -261,6 +261,30 @@ describe('moves of shards', () => {
     assert.deepEqual([...(await database.sql`select 1 from members where writer_id = 1`)], [], 'it has left');
   });
 
+  it('end with the process, also when a beat of it is still under way', async () => {
+    let held: Promise<void> | null = null;
+    let isBeating = false;
+    let beaten: Promise<unknown> = Promise.resolve();
+    const first = await join(1, {
+      beat: (membership) => {
+        const gate = held;
+        isBeating = gate !== null;
+        const beat = Promise.resolve(gate).then(() => store.beat(membership));
+        beaten = beat;
+        return beat;
+      },
+    });
+    const { promise, resolve: goOn } = Promise.withResolvers<void>();
+    held = promise;
+    await eventually('a beat is under way', () => isBeating);
+    const stopping = first.keeper.stop();
+    // Whoever does not wait for the beat leaves before it.
+    await pause(50);
+    goOn();
+    await Promise.all([stopping, beaten]);
+    assert.deepEqual([...(await database.sql`select 1 from members where writer_id = 1`)], [], 'it has left');
+  });
+
   it('find accounts by the same shard in SQL as in code', async () => {
     const accounts = newAccounts(200);
     const rows = await database.sql`

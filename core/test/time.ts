@@ -3,13 +3,18 @@ import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const DAY_MS = 86_400_000;
-/** Longer than any test takes that compares with the day that it is, on a busy machine. */
+/** Longer than most tests take that compare with the day that it is, on a busy machine. */
 const TEST_MS = 30_000;
 
 /** Such a test must not run over the end of its day (UTC): waits for the next one, {@link TEST_MS} at most. For `beforeEach`. */
-export async function wellWithinDay(): Promise<void> {
+export function wellWithinDay(): Promise<void> {
+  return withinDay(TEST_MS);
+}
+
+/** As {@link wellWithinDay}, before what takes as long as this at most, in milliseconds. */
+export async function withinDay(durationMs: number): Promise<void> {
   const leftMs = DAY_MS - (Date.now() % DAY_MS);
-  if (leftMs < TEST_MS) await pause(leftMs + 100);
+  if (leftMs < durationMs) await pause(leftMs + 100);
 }
 
 /** Ids and moments of one millisecond have no order: what is made from here on comes after all that there is. */
@@ -21,6 +26,8 @@ export async function anotherMillisecond(): Promise<void> {
 
 const LIFE_MS_MIN = 5_000;
 const LIFE_MS_MAX = 80_000;
+/** Whatever {@link inTime} has made has ended by itself before so many milliseconds are over. */
+export const ENDED_WITHIN_MS = LIFE_MS_MAX + 20_000;
 
 /**
  * For what has to be seen before it ends by itself: where the machine stalled for so long, again with twice the time.

@@ -61,7 +61,7 @@ async function set(ports: HandlerPorts, request: CoreRequest<'tiers.set'>): Prom
     grace_days,
     tiers,
   };
-  return attempts(tierLimits.numberTriesMax, async () => {
+  return attempts(tierLimits.numberTriesMax, request.deadlineMs, async () => {
     const [newest] = await store.schemes(programId, limits.tierSchemesMax, 1);
     const { context, requestId } = request;
     const before = newest === undefined ? null : termsJson(newest);

@@ -2,7 +2,7 @@
  * A step always ends and always has a result: it fails, hangs, cannot be started, or the gate is told to stop.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -86,9 +86,16 @@ test('S2: a runner that dies after green tests has failed', async () => {
 });
 
 test('results come in the order of the steps, whatever ends first', async () => {
-  const slow = script('slow', 'setTimeout(() => {}, 400)');
+  const mark = join(logDir, 'quick-has-ended');
+  const slow = script(
+    'slow',
+    `const look = setInterval(() => require('node:fs').existsSync(${JSON.stringify(mark)}) && clearInterval(look), 20)`,
+  );
   const ends: string[] = [];
-  const results = await runSteps([slow, script('quick', '')], 2, surroundings, (result) => ends.push(result.name));
+  const results = await runSteps([slow, script('quick', '')], 2, surroundings, (result) => {
+    ends.push(result.name);
+    writeFileSync(mark, '');
+  });
   assert.deepEqual(ends, ['quick', 'slow']);
   assert.deepEqual(
     results.map((result) => result.name),

@@ -5,6 +5,7 @@ import { topics } from '@local-plus/contracts';
 import kafkajs from 'kafkajs';
 import { AbsentError } from './errors.ts';
 import { allTopics, type KafkaServer, startKafka } from './kafka.ts';
+import { limits } from './limits.ts';
 import { freePorts } from './ports.ts';
 import { testFolder } from './test-folder.ts';
 import { within } from './waits.ts';
@@ -25,7 +26,7 @@ async function readOne(client: kafkajs.Kafka, topic: string): Promise<string | u
   const first = new Promise<string | undefined>((resolve, reject) => {
     consumer.run({ eachMessage: async ({ message }) => resolve(message.value?.toString()) }).catch(reject);
   });
-  const value = await within(first, 30_000);
+  const value = await within(first, limits.kafkaReadyMs);
   await consumer.disconnect();
   return value;
 }

@@ -41,7 +41,8 @@ test('the generator without wrk sends the file round and round, and counts the a
   ]);
   const { port } = server.address() as AddressInfo;
   const client = join(import.meta.dirname, 'cycle-client.ts');
-  const { stdout } = await promisify(execFile)(process.execPath, [client, file, String(port), '2', '1']);
+  // A connection for each: all three are sent even when nobody answers within the second.
+  const { stdout } = await promisify(execFile)(process.execPath, [client, file, String(port), '3', '1']);
   const { answers, notOk, broken } = counted.parse(JSON.parse(stdout));
   assert.deepEqual([...asked.keys()].sort(), ['GET /no', 'GET /yes', 'POST /yes']);
   assert.equal(

@@ -6,4 +6,4 @@ import { optionsFor } from './options.ts';
 export { handleSummary } from './options.ts';
 export { read, write } from './traffic.ts';
 
-export const options = optionsFor({ rate: 30, durationS: 10, warmupS: 1 });
+export const options = optionsFor({ rate: 30, durationS: 10, warmupS: 1, mustBeQuick: false });

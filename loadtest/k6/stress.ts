@@ -6,4 +6,4 @@ import { optionsFor } from './options.ts';
 export { handleSummary } from './options.ts';
 export { read, write } from './traffic.ts';
 
-export const options = optionsFor({ rate: 1_500, durationS: 20, warmupS: 5 });
+export const options = optionsFor({ rate: 1_500, durationS: 20, warmupS: 5, mustBeQuick: true });

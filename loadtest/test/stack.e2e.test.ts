@@ -32,7 +32,8 @@ interface Call {
   readonly authorization?: string | null;
 }
 
-const TRIES_MAX = 200;
+/** Ten a second, for as long as the stack gives core to start. */
+const TRIES_MAX = 600;
 
 describe('the stack, as npm start brings it up', () => {
   const dir = mkdtempSync(join(tmpdir(), 'local-plus-e2e-'));

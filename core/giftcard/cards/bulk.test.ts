@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type GiftcardBatchId, type GiftcardId, type RequestId, uuidV7 } from '@local-plus/contracts';
 import { ProblemError } from '../../platform/http/index.ts';
+import { eventually } from '../../test/stack.ts';
 import type { CardBatch, CardOfBatch } from './index.ts';
 import { itemId, Rig } from './test/rig.ts';
 
@@ -45,6 +46,28 @@ describe('a bulk issue of gift cards', () => {
     await Promise.all([ask(), ask(), ask()]);
     await ask();
     assert.deepEqual(await seen(batch), { cards: 60, active: 60, coded: 60, loads: 60, told: 120 });
+  });
+
+  it('issues each once where it is overtaken within its statement', async () => {
+    const [batch, cards] = [batchOf(), cardsOf(3)];
+    const first = { cardId: uuidV7<GiftcardId>(1), lastFour: 'AB12' };
+    const { sql } = rig.database;
+    const ask = (asked: readonly CardOfBatch[]) => rig.process().cards.issueMany(batch, asked);
+    let late: Promise<void> = Promise.resolve();
+    const undone = sql.begin(async (held) => {
+      await held`insert into giftcard_activities (id, card_id, merchant_id, activity, status, request_id, created_at)
+        values (gen_random_uuid(), ${first.cardId}, ${rig.merchantId}, 'issue', 'open', gen_random_uuid(), now())`;
+      late = ask([first, ...cards]);
+      await eventually('it sees no card, and waits for the first one', async () => {
+        const [row] = await sql`select count(*)::int as waiting from pg_locks where not granted`;
+        return row?.['waiting'] > 0;
+      });
+      await ask(cards);
+      throw new Error('undone');
+    });
+    await assert.rejects(undone, /undone/);
+    await late;
+    assert.deepEqual(await seen(batch), { cards: 4, active: 4, coded: 4, loads: 4, told: 8 });
   });
 
   it('goes on after a kill at any of its calls', async () => {

@@ -3,6 +3,7 @@
  *
  * - B1 a card is issued once, by its id: those that are there are left as they are, and only brought to their end.
  * - B2 what is said of a card is what its own row says: so it is the same whoever asks, and however often.
+ * - B3 who is overtaken by others who issue the same cards finds them there, and goes on with what is still missing.
  */
 import {
   type CatalogItemId,
@@ -15,7 +16,8 @@ import {
   uuidV7,
 } from '@local-plus/contracts';
 import { newEvents } from '../../outbox/index.ts';
-import { ProblemError } from '../../platform/http/index.ts';
+import { attempts, ProblemError } from '../../platform/http/index.ts';
+import { UniqueViolation } from '../../platform/postgres/index.ts';
 import type { ActivityRow } from './activities-store.ts';
 import { type Lifetime, lifetimeOf, newCard, offeredItem } from './issuing.ts';
 import { cardLimits } from './limits.ts';
@@ -52,14 +54,30 @@ export type IssueMany = (batch: CardBatch, cards: readonly CardOfBatch[]) => Pro
 
 /** See `CardsModule.issueMany`. */
 export async function issueMany(ports: HandlerPorts, batch: CardBatch, cards: readonly CardOfBatch[]): Promise<void> {
+  const rows = await attempts(cardLimits.issuesMax, Number.POSITIVE_INFINITY, () => begin(ports, batch, cards));
+  const refused = (await settleAll(ports, rows)).find(({ status }) => status === 'refused');
+  if (refused?.problem) throw new ProblemError((JSON.parse(refused.problem) as Problem).code);
+}
+
+/** How each was begun, by whomever; null: others began some of them at the same moment (B3). */
+async function begin(
+  ports: HandlerPorts,
+  batch: CardBatch,
+  cards: readonly CardOfBatch[],
+): Promise<readonly ActivityRow[] | null> {
   const ids = cards.map(({ cardId }) => cardId);
   const there = await ports.activities.beginningsOf(ids);
   const known = new Set(there.map(({ card_id }) => card_id));
   const missing = cards.filter(({ cardId }) => !known.has(cardId));
-  if (missing.length > 0) await write(ports, batch, missing);
-  const rows = missing.length > 0 ? await ports.activities.beginningsOf(ids) : there;
-  const refused = (await settleAll(ports, rows)).find(({ status }) => status === 'refused');
-  if (refused?.problem) throw new ProblemError((JSON.parse(refused.problem) as Problem).code);
+  if (missing.length === 0) return there;
+  try {
+    await write(ports, batch, missing);
+  } catch (error) {
+    // A card that is there by now, and was not when the statement began: nothing of the statement has happened.
+    if (error instanceof UniqueViolation) return null;
+    throw error;
+  }
+  return ports.activities.beginningsOf(ids);
 }
 
 /** Throws what is wrong with all of them. */

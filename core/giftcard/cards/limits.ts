@@ -11,6 +11,8 @@ export const cardLimits = {
   waitingMax: 8_192,
   /** Cards of one bulk issue that are worked on at a time. */
   issuingMax: 16,
+  /** Tries to issue cards that others issue at the same moment. */
+  issuesMax: 20,
   /** How often an activity that meets another one under way finishes that one first, before it is refused. */
   helpsMax: 10,
   /** Postings that clear one card: each takes as much as one posting may move. */

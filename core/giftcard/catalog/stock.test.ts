@@ -19,8 +19,10 @@ describe('the stock of an item', () => {
 
   before(async () => {
     database = await startDatabase();
-    stock = catalogStock(database.pool({ connectionsMax: 8 }), Date.now);
-    elsewhere = catalogStock(database.pool({ connectionsMax: 8 }), Date.now);
+    // Two thousand wait for one row: how long a statement may wait for its turn is another test's business.
+    const bounds = { connectionsMax: 8, statementMs: 60_000 };
+    stock = catalogStock(database.pool(bounds), Date.now);
+    elsewhere = catalogStock(database.pool(bounds), Date.now);
   });
   after(() => database.close());
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { type GiftcardId, giftcardCodes, type MerchantId } from '@local-plus/contracts';
-import { DatabaseUnavailable } from '../../platform/postgres/index.ts';
+import { type Database, DatabaseUnavailable } from '../../platform/postgres/index.ts';
 import { createMetrics } from '../../platform/telemetry/index.ts';
 import { startDatabase, type TestDatabase } from '../../test/database.ts';
 import { startServer, type TestServer } from '../../test/http.ts';
@@ -16,10 +16,13 @@ import { CodesStage, newCard, newKey, newMerchant, type StageOptions } from './t
 
 describe('the codes of gift cards', () => {
   let database: TestDatabase;
+  /** One for all stages: they would need more connections than Postgres has. */
+  let pool: Database;
   const servers: TestServer[] = [];
 
   before(async () => {
     database = await startDatabase();
+    pool = database.pool({ connectionsMax: 8 });
   });
   after(async () => {
     for (const { server } of servers) await server.stop();
@@ -27,7 +30,7 @@ describe('the codes of gift cards', () => {
   });
 
   async function stageOf(options: StageOptions = {}) {
-    const stage = new CodesStage(database.pool({ connectionsMax: 8 }), options);
+    const stage = new CodesStage(pool, options);
     const server = await startServer(stage.handlers);
     servers.push(server);
     const lookUp = (caller: Caller, body: object): Promise<Answer> =>
@@ -306,8 +309,9 @@ describe('the codes of gift cards', () => {
   });
 
   it('are refused clearly where there is no key for them, and the log says which are missing', async () => {
+    await (await stageOf()).stage.card(newMerchant());
     const { log, lines } = recorded();
-    const options = { database: database.pool(), cards: { read: async () => null }, log };
+    const options = { database: pool, cards: { read: async () => null }, log };
     const without = createCodesModule({ ...options, keys: [], metrics: createMetrics() });
     const server = await startServer(without.handlers);
     servers.push(server);

@@ -56,12 +56,16 @@ class Wire {
   }
 }
 
+/** Any number that nothing else locks. */
+const LOCK = 4_711;
+const REPLACED = 'connections are replaced';
+
 describe('the pool', () => {
   const stack = new TestStack();
   const open: Database[] = [];
 
   function pool(url: string = stack.postgres.url, change: Partial<DatabaseOptions> = {}): Database {
-    const bounds = { connectionsMax: 2, connectMs: 2_000, statementMs: 1_000, statementGraceMs: 1_000, ...change };
+    const bounds = { connectionsMax: 2, connectMs: 5_000, statementMs: 5_000, statementGraceMs: 1_000, ...change };
     const database = createDatabase({ url, name: 'test', log: quiet, ...bounds });
     open.push(database);
     return database;
@@ -97,7 +101,7 @@ describe('the pool', () => {
     await assert.rejects(database.write('insert into things values (2, $1)', ['x']), (error) => {
       return error instanceof UniqueViolation && error.constraint === 'things_name';
     });
-    await assert.rejects(database.read('select pg_sleep(5)'), (error) => {
+    await assert.rejects(pool(undefined, { statementMs: 500 }).read('select pg_sleep(60)'), (error) => {
       return error instanceof DatabaseUnavailable && !error.connectionLost;
     });
     await assert.rejects(database.read('select nonsense'), (error) => !(error instanceof DatabaseUnavailable));
@@ -118,7 +122,7 @@ describe('the pool', () => {
   });
 
   it('reads whole results after one that failed in the middle of its rows, or lost its connection there (P4)', async () => {
-    const database = pool(stack.postgres.url, { statementMs: 5_000 });
+    const database = pool();
     const seven = { seven: 7 };
     for (let round = 0; round < 5; round++) {
       await assert.rejects(database.read('select 10 / (30 - i) as q from generate_series(1, 60) as i'));
@@ -139,45 +143,53 @@ describe('the pool', () => {
 
   it('cuts nobody because others wait too long for their turn, and keeps its connections then', async () => {
     const { log, lines } = recorded();
-    const database = pool(stack.postgres.url, { log });
+    const database = pool(stack.postgres.url, { log, statementMs: 4_000, statementGraceMs: 500 });
     const pids = async () => {
       const reads = Array.from({ length: 8 }, () => database.read<{ pid: number }>('select pg_backend_pid() as pid'));
       return new Set((await Promise.all(reads)).map(([row]) => row?.pid));
     };
     const before = await pids();
-    // Two connections, and so 2.7 seconds of work: more than anybody waits, and none of it takes long by itself.
-    const early = Array.from({ length: 6 }, () => database.write('select pg_sleep(0.9)'));
-    const outcomes = Promise.allSettled(early);
-    await pause(1_500);
+    // Two connections, and so five seconds of work: more than anybody waits, and none of it takes long by itself.
+    const [first, second, ...others] = Array.from({ length: 4 }, () => database.write('select pg_sleep(2.5)'));
+    const outcomes = Promise.allSettled(others);
+    await Promise.all([first, second]);
     const late = [database.write('select 1'), database.write('select 2')];
     const failed = (await outcomes).flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
     assert.equal(failed.length, 2, 'those who waited for two others');
     for (const reason of failed) assert.ok(reason instanceof DatabaseUnavailable && !reason.connectionLost);
     for (const rows of await Promise.all(late)) assert.equal(rows.length, 1);
     assert.deepEqual(await pids(), before);
-    assert.ok(!lines.join('').includes('connections are replaced'));
+    assert.ok(!lines.join('').includes(REPLACED));
+  });
+
+  it('reads what was answered while the process stood still, and cuts nobody for that', async () => {
+    const { log, lines } = recorded();
+    const database = pool(stack.postgres.url, { log, statementMs: 1_500, statementGraceMs: 500 });
+    await Promise.all([database.read('select 1'), database.read('select 2')]);
+    const writing = database.write('select pg_sleep(0.1), 77');
+    const sql = stack.sql();
+    await eventually('it is sent', async () => {
+      return (await sql`select 1 from pg_stat_activity where query = 'select pg_sleep(0.1), 77'`).length === 1;
+    });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500);
+    assert.equal((await writing).length, 1);
+    assert.ok(!lines.join('').includes(REPLACED));
   });
 
   it('tells whoever finds no place in time, and never sends what nobody waits for', async () => {
-    const database = pool(stack.postgres.url, { connectionsMax: 1, statementMs: 250, statementGraceMs: 100 });
+    const database = pool(stack.postgres.url, { connectionsMax: 1, statementMs: 2_000, statementGraceMs: 1_000 });
     await database.write('create table told (id int)');
-    const sleeps = Array.from({ length: 16 }, () => database.write('select pg_sleep(0.2)'));
-    const unsent = Array.from({ length: 4 }, () => database.write('insert into told values (1)'));
-    const outcomes = await Promise.allSettled([...sleeps, ...unsent]);
-    // The first of them has the place of the first that slept, and is late all the same.
+    const outcomes = await whileLocked(async () => {
+      const held = Array.from({ length: 16 }, () => database.write(`select pg_advisory_xact_lock_shared(${LOCK})`));
+      const unsent = Array.from({ length: 4 }, () => database.write('insert into told values (1)'));
+      return Promise.allSettled([...held, ...unsent]);
+    });
+    // The server cancels the first that waits for the lock: the first of these has its place, and is late all the same.
     for (const outcome of outcomes.slice(17)) {
       assert.ok(outcome.status === 'rejected' && outcome.reason instanceof DatabaseUnavailable);
       assert.match(outcome.reason.message, /too many statements wait/);
     }
-    await eventually('its connection is through with the others', async () => {
-      return database.read('select 1').then(
-        () => true,
-        (error: unknown) => {
-          assert.ok(error instanceof DatabaseUnavailable);
-          return false;
-        },
-      );
-    });
+    await eventually('its connection is through with the others', () => answers(database));
     assert.ok((await database.read('select 1 from told')).length <= 1);
   });
 
@@ -185,7 +197,9 @@ describe('the pool', () => {
     const { port } = stack.postgres;
     const wire = new Wire(port);
     const wirePort = await wire.listen();
-    const database = pool(stack.postgres.url.replace(`:${port}/`, `:${wirePort}/`), { statementMs: 1_500 });
+    const { log, lines } = recorded();
+    const bounds = { log, statementMs: 4_000, statementGraceMs: 1_000 };
+    const database = pool(stack.postgres.url.replace(`:${port}/`, `:${wirePort}/`), bounds);
     try {
       await Promise.all([database.read('select 1'), database.read('select 2')]);
       wire.silenceOne();
@@ -194,9 +208,17 @@ describe('the pool', () => {
         return outcomes.filter(({ status }) => status === 'fulfilled').length;
       };
       const first = reads();
-      await pause(1_400);
-      const running = Array.from({ length: 2 }, () => database.write('select pg_sleep(1.3)'));
-      const outcomes = await Promise.allSettled(running);
+      // So late that the server lets it run until the connections are replaced, and after that.
+      await pause(2_500);
+      const running = await whileLocked(async () => {
+        const waiting = Array.from({ length: 2 }, () => {
+          return database.write(`select pg_advisory_xact_lock_shared(${LOCK})`);
+        });
+        const outcomes = Promise.allSettled(waiting);
+        await eventually('the connections are replaced', () => lines.join('').includes(REPLACED));
+        return { outcomes };
+      });
+      const outcomes = await running.outcomes;
       assert.equal(await first, 4, 'those on the other connection');
       assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1, 'it was not cut');
       await eventually('all connections answer', async () => (await reads()) === 8);
@@ -205,28 +227,41 @@ describe('the pool', () => {
     }
   });
 
+  /** Both connections. */
+  async function answers(database: Database): Promise<boolean> {
+    const outcomes = await Promise.allSettled([database.read('select 4'), database.read('select 5')]);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') assert.ok(outcome.reason instanceof DatabaseUnavailable);
+    }
+    return outcomes.every(({ status }) => status === 'fulfilled');
+  }
+
+  /** Nobody else gets the lock meanwhile. */
+  async function whileLocked<Result>(work: () => Promise<Result>): Promise<Result> {
+    return stack
+      .sql()
+      .begin(async (holder) => {
+        await holder`select pg_advisory_xact_lock(${LOCK})`;
+        return { result: await work() };
+      })
+      .then(({ result }) => result);
+  }
+
   it('gives up on a connection that goes silent, and works again on new ones', async () => {
     const { port } = stack.postgres;
     const wire = new Wire(port);
     const wirePort = await wire.listen();
-    const database = pool(stack.postgres.url.replace(`:${port}/`, `:${wirePort}/`));
+    const bounds = { connectMs: 2_000, statementMs: 1_000 };
+    const database = pool(stack.postgres.url.replace(`:${port}/`, `:${wirePort}/`), bounds);
     try {
-      await Promise.all([database.read('select 1'), database.read('select 2')]);
+      await eventually('it reads', () => answers(database));
       wire.isSilent = true;
       const lost = await Promise.allSettled(Array.from({ length: 10 }, () => database.read('select 3')));
       for (const outcome of lost) {
         assert.ok(outcome.status === 'rejected' && outcome.reason instanceof DatabaseUnavailable);
       }
       wire.isSilent = false;
-      await eventually('it reads again', async () => {
-        return database.read('select 4').then(
-          () => true,
-          (error: unknown) => {
-            assert.ok(error instanceof DatabaseUnavailable);
-            return false;
-          },
-        );
-      });
+      await eventually('it reads again', () => answers(database));
     } finally {
       wire.close();
     }

@@ -5,7 +5,8 @@
  * - P2 every statement ends: the server cancels it after `statementMs`, and whoever waits is told a grace later at the latest.
  *   A live connection that has something to do thus answers something in that time. One that does not is taken for dead, because
  *   a black hole would be waited for until the kernel gives up: the pool is replaced. If the others answer, they finish what they
- *   have; if nobody does, all is cut at once. Who only waited for its turn too long cuts nobody.
+ *   have; if nobody does, all is cut at once. Who only waited for its turn too long cuts nobody. And what the server said while
+ *   this process stood still is read before anybody is told that it said nothing.
  * - P3 a read that lost its connection is sent once more; a write never is, because it may have happened. (After a loss
  *   the driver may give the old error to the next statement, too.)
  * - P4 a result has no holes: after a statement that failed, or lost its connection, in the middle of its rows, the driver
@@ -89,7 +90,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     const rows = sql.unsafe<Row[] & object[]>(statement, [...parameters] as postgres.ParameterOrJSON<never>[], {
       prepare: true,
     });
-    const timer = setTimeout(() => judge(sql, connectionOf(rows), sentMs), patienceMs);
+    const callOff = afterReading(patienceMs, () => judge(sql, connectionOf(rows), sentMs));
     try {
       const found = withoutHoles<Row>(await rows);
       heard(sql, connectionOf(rows));
@@ -99,7 +100,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       if (error instanceof postgres.PostgresError) heard(sql, connectionOf(rows));
       throw classify(error);
     } finally {
-      clearTimeout(timer);
+      callOff();
       places.give();
     }
   }
@@ -110,14 +111,13 @@ export function createDatabase(options: DatabaseOptions): Database {
       throw new DatabaseUnavailable('too many statements wait for the database', { connectionLost: false });
     }
     const { promise: silence, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => reject(new DatabaseUnavailable('the database did not answer in time', { connectionLost: false })),
-      Math.max(0, endMs - performance.now()),
+    const callOff = afterReading(Math.max(0, endMs - performance.now()), () =>
+      reject(new DatabaseUnavailable('the database did not answer in time', { connectionLost: false })),
     );
     try {
       return await Promise.race([send<Row>(statement, parameters), silence]);
     } finally {
-      clearTimeout(timer);
+      callOff();
     }
   }
 
@@ -135,6 +135,18 @@ export function createDatabase(options: DatabaseOptions): Database {
       isClosed = true;
       await end(pool, graceMs);
     },
+  };
+}
+
+/** P2. After `timeMs`, and after what has arrived by then; returns what calls it off. */
+function afterReading(timeMs: number, run: () => void): () => void {
+  let reading: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => {
+    reading = setImmediate(run);
+  }, timeMs);
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(reading);
   };
 }
 

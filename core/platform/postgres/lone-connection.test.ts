@@ -1,7 +1,7 @@
 /** A connection of its own on a real Postgres: what the server does about silence, and that an end is an end. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { TestStack } from '../../test/stack.ts';
+import { eventually, TestStack } from '../../test/stack.ts';
 import { inTransaction, LoneConnection } from './index.ts';
 
 const settings = [
@@ -42,10 +42,9 @@ describe('a connection of its own', () => {
     await connection.end();
     await underWay;
     await assert.rejects(connection.run('select 1', []), /was ended here/);
-    const count = async () => {
-      const sessions = await stack.sql()`select 1 from pg_stat_activity where application_name = 'ended'`;
-      return sessions.length;
-    };
-    assert.equal(await count(), 0);
+    const sql = stack.sql();
+    await eventually('the server has ended its sessions', async () => {
+      return (await sql`select 1 from pg_stat_activity where application_name = 'ended'`).length === 0;
+    });
   });
 });

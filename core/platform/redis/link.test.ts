@@ -6,14 +6,16 @@ import { eventually, TestStack } from '../../test/stack.ts';
 import { createMetrics } from '../telemetry/index.ts';
 import { connectRedis, type RedisLink } from './index.ts';
 
-const bounds = {
-  connectMs: 500,
-  commandMs: 100,
+/** A machine that stands still for a moment is not taken for a server that does not answer. */
+const patient = {
+  connectMs: 5_000,
+  commandMs: 5_000,
   reconnectMsMin: 10,
   reconnectMsMax: 100,
-  heartbeatMs: 100,
+  heartbeatMs: 2_000,
   evictionsOwedMax: 100,
 };
+const hasty = { ...patient, commandMs: 100, heartbeatMs: 100 };
 
 describe('the link to Redis', () => {
   const stack = new TestStack();
@@ -25,7 +27,7 @@ describe('the link to Redis', () => {
     await stack.stop();
   });
 
-  function connect() {
+  function connect(bounds = patient) {
     const heard = { keys: [] as string[], states: [] as boolean[] };
     const link = connectRedis(stack.valkey.url, bounds, quiet, createMetrics());
     link.listen({ evicted: (key) => heard.keys.push(key), changedState: (isUp) => heard.states.push(isUp) });
@@ -61,8 +63,16 @@ describe('the link to Redis', () => {
     assert.deepEqual(one.heard.states, [true, false, true]);
   });
 
+  it('does not take its own standing still for the silence of the server', async () => {
+    const { link, heard } = connect({ ...patient, heartbeatMs: 500 });
+    await eventually('it is up', () => link.isUp());
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+    assert.equal(await link.get('nothing'), null);
+    assert.deepEqual([link.isUp(), heard.states], [true, [true]]);
+  });
+
   it('notices a server that is there and does not answer', async () => {
-    const { link } = connect();
+    const { link } = connect(hasty);
     await eventually('it is up', () => link.isUp());
     const { pid } = stack.valkey;
     assert.ok(pid !== null);
@@ -74,6 +84,11 @@ describe('the link to Redis', () => {
       process.kill(pid, 'SIGCONT');
     }
     await eventually('it is up again', () => link.isUp());
-    assert.equal(await link.get('nothing'), null);
+    await eventually('it answers', () =>
+      link.get('nothing').then(
+        (value) => value === null,
+        () => false,
+      ),
+    );
   });
 });

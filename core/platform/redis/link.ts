@@ -46,6 +46,9 @@ export interface RedisBounds {
   readonly evictionsOwedMax: number;
 }
 
+/** So many heartbeats in a row that do not come back are silence (D2). */
+const UNHEARD_MAX = 2;
+
 const channel = 'localplus:evictions:v1';
 
 /** The link of a stack without Redis. */
@@ -73,7 +76,8 @@ class Link implements RedisLink {
   readonly #owed = new Map<string, number>();
   #isUp = false;
   #isSettling = false;
-  #heardAtMs = Number.NEGATIVE_INFINITY;
+  /** Heartbeats since the last one that came back. Counted, not timed: a process that stood still has sent none. */
+  #unheard = 0;
   #errors = 0;
   #timer: NodeJS.Timeout | null = null;
 
@@ -163,7 +167,7 @@ class Link implements RedisLink {
 
   #subscribe(): void {
     // From here on silence is counted.
-    this.#heardAtMs = performance.now();
+    this.#unheard = 0;
     this.#subscriber.subscribe(channel, this.#heartbeatChannel).then(
       () => this.#beat(),
       () => this.#failed(),
@@ -175,25 +179,22 @@ class Link implements RedisLink {
       for (const listener of this.#listeners) listener.evicted(key);
       return;
     }
-    this.#heardAtMs = performance.now();
+    this.#unheard = 0;
     if (!this.#isUp || this.#owed.size > 0) void this.#settle();
   }
 
   async #beat(): Promise<void> {
-    if (this.#isSilent()) {
+    if (this.#unheard >= UNHEARD_MAX) {
       this.#become(false);
       this.#revive(this.#subscriber);
     }
+    this.#unheard++;
     try {
       await this.#commands.publish(this.#heartbeatChannel, '');
     } catch {
       this.#failed();
       this.#revive(this.#commands);
     }
-  }
-
-  #isSilent(): boolean {
-    return performance.now() - this.#heardAtMs > 2 * this.#bounds.heartbeatMs;
   }
 
   /** A connection that counts as open and does not answer is given up for a new one. */

@@ -24,10 +24,11 @@ import {
 import { Tenant } from '../../test/tenant.ts';
 
 const main = fileURLToPath(new URL('../../main.ts', import.meta.url));
-const TRIES_MAX = 400;
+/** A guard against hanging: longer than anything that a test does to a fleet lasts, on any machine. */
+const KNOWN_MS = 120_000;
 const PAUSE_MS = 25;
 const CALL_MS = 4_000;
-/** A machine that is busy with other things takes half a minute to start a process. */
+/** A machine that is busy with other things takes half a minute to start a process, and its share comes to it after that. */
 const READY_MS = 90_000;
 
 export interface Member {
@@ -128,12 +129,13 @@ export class Fleet {
   }
 
   async settlesOn(...writerIds: number[]): Promise<void> {
-    await eventually(`${writerIds.join(', ')} share the shards`, async () => {
+    const isSettled = async () => {
       const counts = Object.entries(await this.shares());
       const values = counts.map(([, count]) => count);
       const isEven = Math.max(...values) - Math.min(...values) <= 1;
       return isEven && counts.map(([id]) => Number(id)).join() === writerIds.join();
-    });
+    };
+    await eventually(`${writerIds.join(', ')} share the shards`, isSettled, READY_MS);
   }
 
   /**
@@ -148,7 +150,8 @@ export class Fleet {
     key: string,
     trouble: (what: string) => void = () => undefined,
   ): Promise<Answer> {
-    for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
+    const endMs = performance.now() + KNOWN_MS;
+    while (performance.now() < endMs) {
       const members = [...this.live.values()];
       const member = members[Math.floor(Math.random() * members.length)];
       const call = member?.client.post(target, body, { caller, key });

@@ -1,5 +1,6 @@
 /** What a merchant's owners do: keys, states, configuration, members, and the trail of it. */
 import { operator } from '../../stack.ts';
+import { anotherMillisecond } from '../../time.ts';
 import type { Scenes } from '../play.ts';
 import type { World } from '../world.ts';
 
@@ -19,6 +20,7 @@ async function configured(world: World): Promise<void> {
 /** An owner, and somebody at the till. */
 async function staff(world: World): Promise<string> {
   await member(world, { subject: 'auth0-77e1', role: 'owner' });
+  await anotherMillisecond();
   return member(world);
 }
 
