@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { bulk, type ProblemCode, wallets } from '@local-plus/contracts';
+import { type bulk, type ProblemCode, wallets } from '@local-plus/contracts';
 import { signHeaders } from '../platform/http/index.ts';
 import { RawConnection } from '../test/http.ts';
 import {
@@ -15,45 +15,10 @@ import {
   TestStack,
 } from '../test/stack.ts';
 import { Tenant } from '../test/tenant.ts';
+import { bodyOf, burn, earn, type Line, outcomesOf, told } from './test/lines.ts';
 
 const target = '/v1/transactions/bulk';
 const headers = { 'content-type': 'application/x-ndjson' };
-type Line = Omit<bulk.BulkLine, 'kind' | 'amount'> & { kind: string; amount: number };
-
-function earn(walletId: string, amount: number, more: Partial<Line> = {}): Line {
-  return { wallet_id: walletId, kind: 'earn', amount, idempotency_key: randomUUID(), ...more };
-}
-
-function burn(walletId: string, amount: number, more: Partial<Line> = {}): Line {
-  return earn(walletId, amount, { kind: 'burn', ...more });
-}
-
-function bodyOf(lines: readonly (Line | string)[]): string {
-  return lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n');
-}
-
-function outcomesOf(answer: Answer): bulk.BulkOutcome[] {
-  assert.equal(answer.status, 200, answer.text);
-  assert.equal(answer.headers.get('content-type'), 'application/x-ndjson');
-  assert.ok(answer.text.endsWith('\n'));
-  const outcomes = answer.text
-    .trimEnd()
-    .split('\n')
-    .map((line) => bulk.outcome.parse(JSON.parse(line)) as bulk.BulkOutcome);
-  for (const [index, outcome] of outcomes.entries()) {
-    assert.equal(outcome.index, index);
-    assert.equal(outcome.status, outcome.problem?.status ?? 201);
-    assert.equal(outcome.transaction === undefined, outcome.problem !== undefined);
-  }
-  return outcomes;
-}
-
-/** `201`, `409 insufficient_funds`, with `again` for a replay. */
-function told(outcomes: readonly bulk.BulkOutcome[]): string[] {
-  return outcomes.map(({ status, problem, replayed }) =>
-    [status, problem?.code, replayed && 'again'].filter((part) => part !== undefined).join(' '),
-  );
-}
 
 describe('bulk', () => {
   const stack = new TestStack();
