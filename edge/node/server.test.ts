@@ -137,7 +137,7 @@ describe('an answer on Node', () => {
     const { socket, text } = dial(port);
     for (const times of [1, 2]) {
       socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc');
-      await eventually('an answer', async () => text().split('enough').length === times + 1, 5_000);
+      await eventually('an answer', async () => text().split('enough').length === times + 1);
       socket.write('def');
     }
     socket.destroy();
@@ -221,9 +221,14 @@ describe('a server on Node that stops', () => {
   });
 
   it('does not wait for ever', async () => {
-    const { server, url } = await serve(() => new Promise(() => undefined), { stopMs: 100 });
+    const started = Promise.withResolvers<void>();
+    const hangs: Edge = () => {
+      started.resolve();
+      return new Promise(() => undefined);
+    };
+    const { server, url } = await serve(hangs, { stopMs: 100 });
     const asked = assert.rejects(fetch(url));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await started.promise;
     await server.stop();
     await asked;
   });

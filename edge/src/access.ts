@@ -45,7 +45,7 @@ export const requireIds: Step = (exchange) => {
 
 /** 400 unless there is one well-formed Idempotency-Key. Two headers arrive joined by a space, and are refused too. */
 export const requireIdempotencyKey: Step = (exchange) => {
-  const given = exchange.request.headers.get('idempotency-key');
+  const given = exchange.headers.get('idempotency-key');
   if (given === null || given === '') return refuse(exchange, 'idempotency_key_missing');
   exchange.idempotencyKey = parseIdempotencyKey(given);
   return exchange.idempotencyKey === null ? refuse(exchange, 'idempotency_key_invalid') : undefined;

@@ -71,7 +71,7 @@ export class Admission {
     return tokens === null
       ? (exchange) => this.#admitKey(exchange, isPublic)
       : async (exchange) => {
-          const token = await presentedToken(exchange.request.headers.get('authorization'));
+          const token = await presentedToken(exchange.headers.get('authorization'));
           return token === null
             ? this.#admitKey(exchange, isPublic)
             : this.#admitToken(tokens, exchange, token, isPublic);
@@ -109,7 +109,7 @@ export class Admission {
 
   /** Nothing is awaited for a key that is in use. */
   #admitKey(exchange: Exchange, isPublic: boolean): ReturnType<Step> {
-    const key = presentedKey(exchange.request.headers.get('authorization'));
+    const key = presentedKey(exchange.headers.get('authorization'));
     if (key === null) return this.#countAddress(exchange);
     const digest = this.#digests.of(key, this.#ports.steadyMs());
     return typeof digest === 'string'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { limits, wallets } from '@local-plus/contracts';
+import { bodyRules, limits, wallets } from '@local-plus/contracts';
 import { earn, exchangeOf, steadyStartMs } from '../test/stage.ts';
-import { LateBody, readBody, readBounded } from './body.ts';
-import type { Answer } from './exchange.ts';
+import { BrokenBody, LateBody, readBody, readBounded } from './body.ts';
+import { type Answer, Exchange } from './exchange.ts';
 
 function streamOf(...chunks: Uint8Array[]): ReadableStream & { readonly pulled: () => number } {
   let pulled = 0;
@@ -104,5 +104,42 @@ describe('a body', () => {
     const bare = readBody({ body: null }, () => steadyStartMs);
     assert.equal((await told(bare, {}))[1], 'ok');
     assert.equal((await told(bare, { body: '{}' }))[1], '400 invalid_request');
+  });
+});
+
+describe('a body of declared length', () => {
+  const post = readBody({ body: wallets.post }, () => steadyStartMs);
+  const text = '{"amount":5}';
+
+  /** A request whose platform reads the body in one go, or whose stream does not end. */
+  function exchangeWith(headers: Record<string, string>, arrayBuffer: () => Promise<ArrayBuffer>): Exchange {
+    const { request, info, ...found } = exchangeOf('/v1', { method: 'POST', headers });
+    const { method, url } = request;
+    return new Exchange({ method, url, headers: request.headers, body: streamOf(), arrayBuffer }, info, found);
+  }
+
+  it('is read by the platform, and goes on as the bytes that came', async () => {
+    const bytes = new TextEncoder().encode(text);
+    const exchange = exchangeWith({ 'content-length': '12' }, async () => bytes.buffer);
+    assert.equal(await post(exchange), undefined);
+    assert.deepEqual(exchange.body, bytes);
+  });
+
+  it('is not asked for in one go when it comes in chunks', async () => {
+    const exchange = exchangeWith({}, () => assert.fail('nobody knows how long it is'));
+    assert.equal((await post(exchange))?.status, 400);
+  });
+
+  it('is broken when the platform says so', async () => {
+    const exchange = exchangeWith({ 'content-length': '50' }, async () => {
+      throw new TypeError('ended before its end');
+    });
+    await assert.rejects(async () => post(exchange), BrokenBody);
+  });
+
+  it('is late once there is no time left to forward it', async () => {
+    const late = readBody({ body: wallets.post }, () => steadyStartMs + bodyRules.json.budgetMs);
+    const exchange = exchangeWith({ 'content-length': '12' }, () => new Promise(() => undefined));
+    await assert.rejects(async () => late(exchange), LateBody);
   });
 });

@@ -1,6 +1,10 @@
 /**
- * Step ①g: reads the body, at most as much as is allowed whatever its Content-Length says, and validates it by the
- * route's schema: strict JSON first (RFC 8259, RFC 7493; contracts/json.ts), then the shape.
+ * Step ①g: reads the body and validates it by the route's schema: strict JSON first (RFC 8259, RFC 7493;
+ * contracts/json.ts), then the shape.
+ *
+ * A body of declared length (framing.ts has refused the lengths that are too large) is read by the platform in one go,
+ * where it can: its HTTP takes no byte more for the body than was declared (RFC 9112 §6.3, RFC 9113 §8.1.1). Any other is
+ * read piece by piece, and no further than is allowed. Either way more than is allowed is refused.
  *
  * The bytes go on exactly as they came: core reads them again, and the signature covers them.
  *
@@ -52,13 +56,32 @@ export class BrokenBody extends Error {}
 /** A body of which there is no end in time. */
 export class LateBody extends Error {}
 
-async function readInTime(
-  { request, startedAtMs }: Exchange,
+/** All of it, or null when it is longer than is allowed. Errors: {@link BrokenBody}, {@link LateBody}. */
+function readInTime(
+  { request, headers, startedAtMs }: Exchange,
   { bytesMax, budgetMs }: BodyRules,
   steadyMs: number,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
-  const leftMs = budgetMs - edgeLimits.forwardBudgetMsMin - (steadyMs - startedAtMs);
-  return readBounded(request.body, bytesMax, declaredLength(request.headers), Math.max(leftMs, 0));
+  const leftMs = Math.max(budgetMs - edgeLimits.forwardBudgetMsMin - (steadyMs - startedAtMs), 0);
+  const declared = declaredLength(headers);
+  if (declared === null || request.arrayBuffer === undefined) {
+    return readBounded(request.body, bytesMax, declared, leftMs);
+  }
+  // Nobody can cancel it in time: whoever answers ends the request, and with it the reading.
+  return withDeadline(leftMs, readWhole(request.arrayBuffer(), bytesMax), () => tooLate(leftMs));
+}
+
+async function readWhole(reading: Promise<ArrayBuffer>, bytesMax: number): Promise<Uint8Array<ArrayBuffer> | null> {
+  try {
+    const bytes = new Uint8Array(await reading);
+    return bytes.length > bytesMax ? null : bytes;
+  } catch (cause) {
+    throw new BrokenBody('the body broke off', { cause });
+  }
+}
+
+function tooLate(budgetMs: number): never {
+  throw new LateBody(`the body took more than ${budgetMs} ms`);
 }
 
 /**
@@ -81,7 +104,7 @@ export async function readBounded(
   return withDeadline(budgetMs, reading, () => {
     // Not waited for, and of no interest: a stream that gives nothing may not end either.
     reader.cancel().catch(() => undefined);
-    throw new LateBody(`the body took more than ${budgetMs} ms`);
+    return tooLate(budgetMs);
   });
 }
 

@@ -106,7 +106,7 @@ export function createCors({ origins, merchants, methodsOf }: CorsOptions): Cors
 
   return {
     preflight(exchange) {
-      const { headers, method } = exchange.request;
+      const { headers, method } = exchange;
       if (method !== 'OPTIONS' || !headers.has('origin') || !headers.has('access-control-request-method')) return;
       const origin = headers.get('origin') as string;
       if (platform.has(origin)) return grantPreflight(exchange);
@@ -116,7 +116,7 @@ export function createCors({ origins, merchants, methodsOf }: CorsOptions): Cors
     },
     headers(exchange, already) {
       const vary = already === undefined ? 'origin' : `${already}, origin`;
-      const origin = exchange.request.headers.get('origin');
+      const origin = exchange.headers.get('origin');
       if (origin === null || !mayRead(exchange, origin)) return { vary };
       return { vary, 'access-control-allow-origin': origin, 'access-control-expose-headers': exposedHeaders };
     },

@@ -80,8 +80,8 @@ function open(request: EdgeRequest, info: RequestInfo, nowMs: number, startedAtM
 }
 
 function close(exchange: Exchange, answer: Answer, cors: Cors | null, timing: string | null): Response {
-  const { counted, request, requestId } = exchange;
-  const response = new Response(request.method === 'HEAD' ? null : answer.body, {
+  const { counted, method, requestId } = exchange;
+  const response = new Response(method === 'HEAD' ? null : answer.body, {
     status: answer.status,
     headers: onAll,
   });

@@ -53,6 +53,9 @@ export interface Tenant {
 
 export class Exchange {
   readonly request: EdgeRequest;
+  /** The request's, which a platform may make anew whenever it is asked. */
+  readonly method: string;
+  readonly headers: Headers;
   readonly info: RequestInfo;
   /** By the steady clock (ports.ts). */
   readonly startedAtMs: number;
@@ -92,6 +95,8 @@ export class Exchange {
     found: { startedAtMs: number; requestId: RequestId; traceparent: string; clientIp: string },
   ) {
     this.request = request;
+    this.method = request.method;
+    this.headers = request.headers;
     this.info = info;
     this.startedAtMs = found.startedAtMs;
     this.requestId = found.requestId;

@@ -19,7 +19,7 @@ export function forward(route: Pick<Route, 'format'>, origin: Origin, steadyMs: 
     // Core would have no time for it, and a time-out that the caller made would count as the origin's absence (circuit.ts).
     if (budgetMs < edgeLimits.forwardBudgetMsMin) return refuseForOrigin(exchange, 'deadline_exceeded');
     const outcome = await origin.send({
-      method: exchange.request.method,
+      method: exchange.method,
       target: exchange.target,
       budgetMs,
       answerGraceMs: rules.answerGraceMs,
@@ -65,11 +65,12 @@ export function refuseForOrigin(
 }
 
 function answerOf(response: Response): Answer {
-  const headers: Record<string, string> = {};
-  const hopByHop = connectionOptions(response.headers);
+  const { status, headers, body } = response;
+  const hopByHop = connectionOptions(headers);
+  const kept: Record<string, string> = {};
   for (const name of passed) {
-    const value = hopByHop.has(name) ? null : response.headers.get(name);
-    if (value !== null) headers[name] = value;
+    const value = hopByHop.has(name) ? null : headers.get(name);
+    if (value !== null) kept[name] = value;
   }
-  return { status: response.status, headers, body: response.body };
+  return { status, headers: kept, body };
 }

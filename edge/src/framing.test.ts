@@ -11,7 +11,7 @@ const get = framing({ method: 'GET', body: null });
 
 /** Headers as a runtime hands them on; `Request` itself would refuse to hold some of them. */
 function told(step: typeof post, headers: Record<string, string>, body: unknown = null): string {
-  const exchange = { request: { headers: new Headers(headers), body }, requestId: 'r' } as unknown as Exchange;
+  const exchange = { request: { body }, headers: new Headers(headers), requestId: 'r' } as unknown as Exchange;
   const answer = step(exchange);
   if (answer === undefined) return 'ok';
   if (answer instanceof Promise) throw new Error('framing looks at headers only');

@@ -13,7 +13,7 @@ const LENGTH = /^[0-9]{1,15}$/;
 export function framing(route: Pick<Route, 'method' | 'body' | 'format'>): Step {
   const rules = bodyRules[route.format ?? 'json'];
   return (exchange) => {
-    const { body, headers } = exchange.request;
+    const { headers } = exchange;
     const length = headers.get('content-length');
     const coding = headers.get('transfer-encoding');
     const refusal = refuseLength(exchange, rules, length, coding);
@@ -22,7 +22,7 @@ export function framing(route: Pick<Route, 'method' | 'body' | 'format'>): Step 
       return refuseFraming(exchange, 'The one transfer coding is chunked.');
     }
     if (route.method === 'GET') {
-      const isEmpty = length === null ? coding === null && body === null : Number(length) === 0;
+      const isEmpty = length === null ? coding === null && exchange.request.body === null : Number(length) === 0;
       return isEmpty ? undefined : refuseFraming(exchange, 'A GET has no body.');
     }
     if (route.body !== null && !rules.accepts.test(headers.get('content-type') ?? '')) {

@@ -21,7 +21,7 @@ export function connectionOptions(headers: Headers): ReadonlySet<string> {
  * and whoever is in front of us may or may not have done so.
  */
 export const refuseHopByHop: Step = (exchange: Exchange) => {
-  const named = connectionOptions(exchange.request.headers);
+  const named = connectionOptions(exchange.headers);
   if (named.size === 0) return undefined;
   const ours = endToEnd.find((name) => named.has(name));
   if (ours === undefined) return undefined;

@@ -46,7 +46,7 @@ export function answerOpenapi(): Step {
   return async (exchange) => {
     document ??= await publish();
     const headers = { etag: document.etag, 'cache-control': `public, max-age=${OPENAPI_MAX_AGE_S}` };
-    return matchesEtag(exchange.request.headers.get('if-none-match'), document.etag)
+    return matchesEtag(exchange.headers.get('if-none-match'), document.etag)
       ? { status: 304, headers, body: null }
       : { status: 200, headers: { ...headers, 'content-type': 'application/json' }, body: document.body };
   };

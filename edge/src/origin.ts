@@ -14,9 +14,9 @@ import { contextHeader, problemMediaType, requestIdHeader, signatureHeader } fro
 import { Circuit } from './circuit.ts';
 import { edgeLimits } from './limits.ts';
 import type { OriginRequest, Ports } from './ports.ts';
-import { type Signable, Signer } from './signer.ts';
+import { type Signable, type Signed, Signer } from './signer.ts';
 
-export interface OriginCall extends Omit<Signable, 'timeMs'> {
+export interface OriginCall extends Signable {
   /** Of the body. */
   readonly mediaType: string;
   /** How much longer than the budget the answer may be under way, once the origin has begun it. */
@@ -59,7 +59,7 @@ export class Origin {
   }
 
   async #attempt(call: OriginCall): Promise<Attempt> {
-    const request = await this.#requestOf(call);
+    const request = requestOf(call, await this.#signer.sign(call, this.#ports.nowMs()));
     const admission = this.#circuit.admit();
     if (!admission.passes) {
       this.#ports.report('circuit_open', new Error(`for ${Math.ceil(admission.waitMs)} ms`));
@@ -69,7 +69,9 @@ export class Origin {
     try {
       const response = await this.#ports.fetch(this.#ports.config.originUrl + call.target, request);
       this.#circuit.settle(admission.pass, isGateways(response) ? 'failure' : 'success');
-      return { outcome: await this.#judge(response), isBroken: false };
+      if (this.#isAnswer(response)) return { outcome: { ok: true, response }, isBroken: false };
+      await response.body?.cancel();
+      return { outcome: { ok: false, code: 'bad_gateway' }, isBroken: false };
     } catch (cause) {
       const isLate = request.signal.aborted;
       this.#circuit.settle(admission.pass, 'failure');
@@ -78,30 +80,29 @@ export class Origin {
     }
   }
 
-  async #requestOf(call: OriginCall): Promise<OriginRequest> {
-    const signed = await this.#signer.sign({ ...call, timeMs: this.#ports.nowMs() });
-    const headers: Record<string, string> = {
-      [contextHeader]: signed.context,
-      [signatureHeader]: signed.signature,
-      [requestIdHeader]: call.requestId,
-      traceparent: call.traceparent,
-    };
-    if (call.idempotencyKey !== '') headers['idempotency-key'] = call.idempotencyKey;
-    if (call.body !== null) headers['content-type'] = call.mediaType;
-    const signal = AbortSignal.timeout(call.budgetMs + call.answerGraceMs);
-    const request: OriginRequest = { method: call.method, headers, redirect: 'manual', signal };
-    return call.body === null ? request : { ...request, body: call.body };
-  }
-
-  async #judge(response: Response): Promise<OriginOutcome> {
+  /** Reports what is none. */
+  #isAnswer(response: Response): boolean {
     const { status } = response;
-    if (status >= 200 && status < 300) return { ok: true, response };
+    if (status >= 200 && status < 300) return true;
     // Core authenticates nobody but the edge: its 401 speaks of us, not of the caller.
-    if (status >= 400 && isProblem(response) && status !== 401) return { ok: true, response };
+    if (status >= 400 && isProblem(response) && status !== 401) return true;
     this.#ports.report(status === 401 ? 'signature_refused' : 'origin_unusable', new Error(`status ${status}`));
-    await response.body?.cancel();
-    return { ok: false, code: 'bad_gateway' };
+    return false;
   }
+}
+
+function requestOf(call: OriginCall, { context, signature }: Signed): OriginRequest {
+  const headers: Record<string, string> = {
+    [contextHeader]: context,
+    [signatureHeader]: signature,
+    [requestIdHeader]: call.requestId,
+    traceparent: call.traceparent,
+  };
+  if (call.idempotencyKey !== '') headers['idempotency-key'] = call.idempotencyKey;
+  if (call.body !== null) headers['content-type'] = call.mediaType;
+  const signal = AbortSignal.timeout(call.budgetMs + call.answerGraceMs);
+  const request: OriginRequest = { method: call.method, headers, redirect: 'manual', signal };
+  return call.body === null ? request : { ...request, body: call.body };
 }
 
 function isProblem(response: Response): boolean {

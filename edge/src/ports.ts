@@ -82,7 +82,10 @@ export interface CallerFacts {
   readonly colo?: string | undefined;
 }
 
-/** What is used of a request, so that an adapter need not make a whole one. */
-export type EdgeRequest = Pick<Request, 'method' | 'url' | 'headers' | 'body'>;
+/**
+ * What is used of a request, so that an adapter need not make a whole one. `arrayBuffer`: only of a platform whose HTTP
+ * takes no more for a body than its Content-Length says.
+ */
+export type EdgeRequest = Pick<Request, 'method' | 'url' | 'headers' | 'body'> & Partial<Pick<Request, 'arrayBuffer'>>;
 
 export type Edge = (request: EdgeRequest, info: RequestInfo) => Promise<Response>;

@@ -3,13 +3,13 @@
  * not exist (404); a path that exists with other methods answers 405 with `Allow` (RFC 9110 §15.5.6). A version that
  * nobody serves is told which are; another one would be rows of the same table.
  *
- * itty-router does the matching, and only that: what it finds is the route's steps, which are run here, the first answer
- * ends. It tries its patterns one after the other, and asks a URL for its path at each: so there is one router per number of
- * segments and name behind the version. The scan stays short however long the table grows, and a slash at the end, which
- * itty would overlook, is one segment more.
+ * itty-router makes the patterns. The scan over them is ours: itty's would parse the target once more, as a URL, and be
+ * waited for. What is found is the route's steps, which are run one after the other; the first answer ends. There is one
+ * table per number of segments and name behind the version: the scan stays short however long the contracts' grows, and a
+ * slash at the end, which itty's patterns overlook, is one segment more.
  */
 import { matchRoute, type Route, routes, routesInOrder } from '@local-plus/contracts';
-import { type IRequest, IttyRouter, type IttyRouterType } from 'itty-router';
+import { IttyRouter } from 'itty-router';
 import { type Answer, type Exchange, refuse, type Step } from './exchange.ts';
 import type { Pipelines } from './pipeline.ts';
 
@@ -22,41 +22,42 @@ interface Found {
 /** The search is over. */
 const nothing: Found = { routeId: 'none', steps: [] };
 
-type Router = IttyRouterType<IRequest, [Exchange], Found>;
-
-/** itty wants a URL to match the path of; only the path counts. */
-const BASE = 'http://edge';
+interface Row {
+  /** null: any. */
+  readonly method: Route['method'] | null;
+  readonly pattern: RegExp;
+  readonly found: Found;
+}
 
 const VERSION = /^\/v[0-9]{1,3}(?=\/|$)/;
 const versions = new Set(Object.values<Route>(routes).flatMap(({ path }) => VERSION.exec(path) ?? []));
 
 export function createRouter(pipelines: Pipelines): (exchange: Exchange) => Promise<Answer> {
-  const routers = new Map<string, Router>();
-  const routerOf = (path: string): Router => {
-    const known = routers.get(groupOf(path)) ?? (IttyRouter<IRequest, [Exchange]>() as Router);
-    routers.set(groupOf(path), known);
-    return known;
+  const tables = new Map<string, Row[]>();
+  const add = (path: string, method: Row['method'], found: Found): void => {
+    const table = tables.get(groupOf(path)) ?? [];
+    tables.set(groupOf(path), table);
+    table.push({ method, pattern: patternOf(path), found });
   };
-  for (const [path, steps] of Object.entries(pipelines.machine)) {
-    routerOf(path).get(path, () => ({ routeId: path, steps }));
-  }
+  for (const [path, steps] of Object.entries(pipelines.machine)) add(path, 'GET', { routeId: path, steps });
   for (const path of new Set(routesInOrder.map(([, route]) => route.path))) {
     if (path.split('/')[2]?.startsWith('{')) throw new Error(`${path}: what stands behind the version is a name`);
-    const router = routerOf(path);
     for (const [id, route] of routesInOrder) {
-      if (route.path !== path) continue;
-      const add = route.method === 'GET' ? router.get : router.post;
-      add(ittyPattern(path), handlerOf({ routeId: id, steps: pipelines.stepsOf(route) }));
+      if (route.path === path) add(path, route.method, { routeId: id, steps: pipelines.stepsOf(route) });
     }
     // `/v1/transactions/bulk` is no transaction's: the search ends here, whatever the method.
-    if (isTemplated(path)) router.all(ittyPattern(path), () => nothing);
+    if (isTemplated(path)) add(path, null, nothing);
   }
   return async (exchange) => {
-    const { method } = exchange.request;
-    const routed = { method: method === 'HEAD' ? 'GET' : method, url: BASE + exchange.path };
-    const found = (await routers.get(groupOf(exchange.path))?.fetch(routed, exchange)) ?? nothing;
-    exchange.routeId = found.routeId;
-    return (await run(found.steps, exchange)) ?? refuseUnrouted(exchange, pipelines);
+    const { steps, routeId } = find(tables.get(groupOf(exchange.path)) ?? [], exchange);
+    exchange.routeId = routeId;
+    for (const step of steps) {
+      const stepped = step(exchange);
+      // Only what is not there yet is waited for: most steps answer at once.
+      const answer = stepped instanceof Promise ? await stepped : stepped;
+      if (answer !== undefined) return answer;
+    }
+    return refuseUnrouted(exchange, pipelines);
   };
 }
 
@@ -67,29 +68,28 @@ function isTemplated(path: string): boolean {
   );
 }
 
-function handlerOf(found: Found): (routed: IRequest, exchange: Exchange) => Found {
-  return (routed, exchange) => {
-    exchange.params = routed.params;
-    return found;
-  };
-}
-
-/** Only what is not there yet is waited for: most steps answer at once. */
-async function run(steps: readonly Step[], exchange: Exchange): Promise<Answer | undefined> {
-  for (const step of steps) {
-    const stepped = step(exchange);
-    const answer = stepped instanceof Promise ? await stepped : stepped;
-    if (answer !== undefined) return answer;
+/** Fills `params`. */
+function find(rows: readonly Row[], exchange: Exchange): Found {
+  const { path } = exchange;
+  const method = exchange.method === 'HEAD' ? 'GET' : exchange.method;
+  for (const row of rows) {
+    if (row.method !== null && row.method !== method) continue;
+    const match = row.pattern.exec(path);
+    if (match === null) continue;
+    exchange.params = match.groups ?? {};
+    return row.found;
   }
-  return undefined;
+  return nothing;
 }
 
-/** `/v1/wallets/{wallet_id}` → `/v1/wallets/:wallet_id` */
-function ittyPattern(path: string): string {
-  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+/** What itty matches `/v1/wallets/{wallet_id}` with; to itty it is `/v1/wallets/:wallet_id`. */
+function patternOf(path: string): RegExp {
+  const [entry] = IttyRouter().all(path.replaceAll(/\{(\w+)\}/g, ':$1')).routes;
+  if (entry === undefined) throw new Error(`${path}: itty made no pattern`);
+  return entry[1];
 }
 
-/** Which router has it: by the number of segments, and what stands behind the version. */
+/** Which table has it: by the number of segments, and what stands behind the version. */
 function groupOf(path: string): string {
   const segments = path.split('/');
   return `${segments.length} ${segments[2]}`;
@@ -104,7 +104,7 @@ export function methodsOf(path: string, { machine }: Pipelines): readonly string
 
 function refuseUnrouted(exchange: Exchange, pipelines: Pipelines): Answer {
   const allow = methodsOf(exchange.path, pipelines);
-  if (allow.includes(exchange.request.method)) throw new Error('the router and the contracts disagree on a route');
+  if (allow.includes(exchange.method)) throw new Error('the router and the contracts disagree on a route');
   if (allow.length > 0) return refuse(exchange, 'method_not_allowed', { headers: { allow: allow.join(', ') } });
   const version = VERSION.exec(exchange.path)?.[0];
   const isUnknown = version !== undefined && !versions.has(version);

@@ -12,7 +12,6 @@ const signable: Signable = {
   target: '/v1/x?y=1',
   idempotencyKey: 'a',
   body: bytesOf('{"amount":5}'),
-  timeMs: startMs,
   budgetMs: 9_000,
   clientIp: '192.0.2.1',
   merchantId,
@@ -22,17 +21,17 @@ const signable: Signable = {
 
 describe('the signer', () => {
   it('makes what another implementation verifies', async () => {
-    const { context, signature } = await new Signer({ keyId: 'k1', secret }).sign(signable);
+    const { context, signature } = await new Signer({ keyId: 'k1', secret }).sign(signable, startMs);
     const input = `${signingHead(context, 'POST', '/v1/x?y=1', 'a')}{"amount":5}`;
     assert.equal(signature, createHmac('sha256', secret).update(input).digest('base64url'));
     const { nonce, ...found } = parseContext(context) ?? { nonce: '' };
     const { method, target, idempotencyKey, body, ...expected } = signable;
-    assert.deepEqual(found, { ...expected, keyId: 'k1' });
+    assert.deepEqual(found, { ...expected, timeMs: startMs, keyId: 'k1' });
     assert.match(nonce, /^[\w-]{16,32}$/);
   });
 
   it('signs the absence of a body', async () => {
-    const { context, signature } = await new Signer({ keyId: 'k1', secret }).sign({ ...signable, body: null });
+    const { context, signature } = await new Signer({ keyId: 'k1', secret }).sign({ ...signable, body: null }, startMs);
     const input = signingHead(context, 'POST', '/v1/x?y=1', 'a');
     assert.equal(signature, createHmac('sha256', secret).update(input).digest('base64url'));
   });
@@ -40,7 +39,7 @@ describe('the signer', () => {
   it('never uses a nonce twice, nor one of another isolate', async () => {
     const signers = [new Signer({ keyId: 'k1', secret }), new Signer({ keyId: 'k1', secret })];
     const contexts = await Promise.all(
-      Array.from({ length: 2_000 }, (_, at) => (signers[at % 2] as Signer).sign(signable)),
+      Array.from({ length: 2_000 }, (_, at) => (signers[at % 2] as Signer).sign(signable, startMs)),
     );
     assert.equal(new Set(contexts.map(({ context }) => parseContext(context)?.nonce)).size, 2_000);
   });

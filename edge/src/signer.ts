@@ -9,12 +9,18 @@ import { base64Url, bytesOf } from './encoding.ts';
 
 type HmacKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
-export interface Signable extends Omit<EdgeContext, 'keyId' | 'nonce'> {
+export interface Signable extends Omit<EdgeContext, 'keyId' | 'nonce' | 'timeMs'> {
   readonly method: string;
   readonly target: string;
   /** Empty when there is none. */
   readonly idempotencyKey: string;
   readonly body: Uint8Array<ArrayBuffer> | null;
+}
+
+/** The values of the two headers, `lp-context` and `lp-signature`. */
+export interface Signed {
+  readonly context: string;
+  readonly signature: string;
 }
 
 export class Signer {
@@ -27,10 +33,12 @@ export class Signer {
     this.#signingKey = signingKey;
   }
 
-  /** The values of the two headers, `lp-context` and `lp-signature`. */
-  async sign(signable: Signable): Promise<{ context: string; signature: string }> {
-    const { method, target, idempotencyKey, body } = signable;
-    const context = formatContext({ ...signable, keyId: this.#signingKey.keyId, nonce: this.#nonce() });
+  /** @param timeMs Unix time */
+  async sign(signable: Signable, timeMs: number): Promise<Signed> {
+    const { method, target, idempotencyKey, body, budgetMs, clientIp, merchantId, subject, scopes } = signable;
+    const { keyId } = this.#signingKey;
+    const nonce = this.#nonce();
+    const context = formatContext({ keyId, timeMs, nonce, budgetMs, clientIp, merchantId, subject, scopes });
     const head = bytesOf(signingHead(context, method, target, idempotencyKey));
     this.#hmacKey ??= await this.#import();
     const signature = await crypto.subtle.sign('HMAC', this.#hmacKey, body === null ? head : joined(head, body));

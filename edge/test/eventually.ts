@@ -1,5 +1,5 @@
 /** Looks until it is so; a bound, not an expectation. */
-export async function eventually(what: string, isSo: () => Promise<boolean>, withinMs = 30_000): Promise<void> {
+export async function eventually(what: string, isSo: () => Promise<boolean>, withinMs = 120_000): Promise<void> {
   const untilMs = Date.now() + withinMs;
   while (!(await isSo())) {
     if (Date.now() > untilMs) throw new Error(`not within ${withinMs} ms: ${what}`);

@@ -3,6 +3,7 @@ import { RateLimiterObject } from '../src/limiting/object.ts';
 import type { Plan } from '../src/limiting/plan.ts';
 import type { Ask } from '../src/limiting/plan-counter.ts';
 import { PlanObject } from '../src/limiting/plan-object.ts';
+import type { TakeCall } from './take-call.ts';
 
 export class TestCounter extends RateLimiterObject {
   #nowMs = 0;
@@ -92,11 +93,15 @@ export default {
     if (pathname.startsWith('/plans/')) {
       return answerOfPlans(request, PLANS.get(PLANS.idFromName(searchParams.get('key') ?? '')));
     }
-    const counter = COUNTER.get(COUNTER.idFromName(searchParams.get('key') ?? ''));
+    const counterOf = (key: string) => COUNTER.get(COUNTER.idFromName(key));
+    const counter = counterOf(searchParams.get('key') ?? '');
     const number = (name: string): number => Number(searchParams.get(name));
     switch (pathname) {
-      case '/take':
-        return Response.json(await counter.takeAt(number('limit'), number('now'), number('count')));
+      case '/takes': {
+        const calls = await request.json<TakeCall[]>();
+        const taking = calls.map(({ key, limit, nowMs, count }) => counterOf(key).takeAt(limit, nowMs, count));
+        return Response.json(await Promise.all(taking));
+      }
       case '/give-back':
         return Response.json((await counter.giveBack(number('at'))) ?? null);
       case '/restart':

@@ -137,6 +137,14 @@ export function rawSuite(runtime: Runtime): void {
       await eventually('the edge still works', async () => (await stand.ask(earnPath, earn())).status === 201);
     });
 
+    it('a body ends where its Content-Length says: what follows is the next request', async () => {
+      await stand.askRaw(`${send('Content-Length: 12\r\n', small)}${get(balance)}`, false, 2);
+      const reached = (): string[] => stand.origin.believed.map(({ target }) => target);
+      await eventually('both reach the origin', async () => reached().length === 2);
+      assert.deepEqual(reached(), [earnPath, balance]);
+      assert.equal(stand.origin.believed[0]?.body, small);
+    });
+
     it('a body that stops coming is told 408, and reaches nobody', async () => {
       assert.equal(outcomeOf(await stand.askRaw(send('Content-Length: 50\r\n', small))), '408 request_timeout');
       assert.deepEqual(stand.origin.believed, []);

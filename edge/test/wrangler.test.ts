@@ -28,6 +28,8 @@ describe('wrangler', () => {
     const offline = {
       CLOUDFLARE_CF_FETCH_ENABLED: 'false',
       WRANGLER_SEND_METRICS: 'false',
+      // With it come a question to the registry, and a warning on the day that there is a newer major version.
+      WRANGLER_HIDE_BANNER: 'true',
       HOME: folder,
       NO_COLOR: '1',
     };

@@ -12,7 +12,7 @@ import type { JwtVerifier } from './verifier.ts';
 
 export function requireAccess(verifier: JwtVerifier): Step {
   return async (exchange) => {
-    const assertion = exchange.request.headers.get('cf-access-jwt-assertion') ?? '';
+    const assertion = exchange.headers.get('cf-access-jwt-assertion') ?? '';
     const { kind } = await verifier.verify(assertion, exchange.info.waitUntil);
     switch (kind) {
       case 'valid':

@@ -24,7 +24,7 @@ export function pageAnswer(
     age: String(Math.floor(ageMs / 1_000)),
     'cache-status': `local-plus-edge; ${how}`,
   };
-  if (matchesEtag(exchange.request.headers.get('if-none-match'), page.etag)) {
+  if (matchesEtag(exchange.headers.get('if-none-match'), page.etag)) {
     return { status: 304, headers, body: null };
   }
   headers['content-type'] = 'application/json';

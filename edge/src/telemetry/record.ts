@@ -9,11 +9,11 @@ import type { CacheOutcome, LimiterOutcome, RequestRecord } from './request-reco
 const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE']);
 
 export function recordOf(exchange: Exchange, answer: Answer, steadyMs: number): RequestRecord {
-  const { request, grant, traceparent, clientIp, info } = exchange;
+  const { method, grant, traceparent, clientIp, info } = exchange;
   const caller = info.caller?.() ?? {};
   return {
     route: exchange.routeId,
-    method: methods.has(request.method) ? request.method : 'other',
+    method: methods.has(method) ? method : 'other',
     status: answer.status,
     code: exchange.refusedWith,
     durationMs: Math.max(0, steadyMs - exchange.startedAtMs),
