@@ -53,6 +53,8 @@ export function watchMachine(watched: Watched): MachineWatch {
       samples.push(await sampleOf(sql, watched));
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     }
+    // The end of the last second, too.
+    samples.push(await sampleOf(sql, watched));
   })();
   // Who stops it is told.
   watching.catch(() => undefined);
@@ -88,12 +90,10 @@ async function sampleOf(sql: postgres.Sql, { serverPid, postgresPid }: Watched):
   };
 }
 
-/** Between two looks as much was used in each millisecond. */
+/** Between two looks as much was used in each millisecond; before the first and after the last nothing is known. */
 function totalsAt(samples: readonly Sample[], atMs: number): Totals {
-  const next = Math.max(
-    1,
-    samples.findIndex((sample) => sample.atMs >= atMs),
-  );
+  const found = samples.findIndex((sample) => sample.atMs >= atMs);
+  const next = found === -1 ? samples.length - 1 : Math.max(1, found);
   const [one, other] = [samples[next - 1], samples[next]];
   if (one === undefined || other === undefined) throw new Error('too few looks at the machine');
   const share = Math.min(1, Math.max(0, (atMs - one.atMs) / (other.atMs - one.atMs)));

@@ -21,6 +21,11 @@ test('what was used in each second is taken from the looks around its ends', () 
   ]);
 });
 
+test('of what comes after the last look nothing is known', () => {
+  const [last] = secondsOf(samples, 6_400, [100]);
+  assert.deepEqual([last?.serverS.toFixed(6), last?.machineS.toFixed(6), last?.buffers], ['1.000000', '0.750000', 40]);
+});
+
 test('the slowest seconds stand beside the others', () => {
   const { rows } = slowSeconds(secondsOf(samples, 900, [100, 100, 100, 50, 100]));
   assert.deepEqual(rows, [
