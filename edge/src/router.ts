@@ -23,7 +23,7 @@ interface Found {
 const nothing: Found = { routeId: 'none', steps: [] };
 
 interface Row {
-  /** null: any. */
+  /** null: whichever it is. */
   readonly method: Route['method'] | null;
   readonly pattern: RegExp;
   readonly found: Found;

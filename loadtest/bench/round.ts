@@ -166,6 +166,11 @@ export function soundnessFaults(shape: Shape, outcome: Outcome, rows: number | n
   return faults;
 }
 
+/** B1 where what was not answered may have been done. `unknown` requests have no answer that tells. */
+export function requireRows(side: Side, rows: number, ok: number, unknown: number): void {
+  if (rows < ok || rows > ok + unknown) throw new Error(`${side.name}: ${ok} answers of success, but ${rows} rows`);
+}
+
 function readCpu({ postgresPid }: RoundSettings, side: Side): Omit<CpuUse, 'generator'> {
   const brokerPid = side.brokerPid ?? 0;
   const uses = readTrees([side.pid, postgresPid, brokerPid]);

@@ -8,7 +8,7 @@ import { orderOf } from '../interleave.ts';
 import { type LiveOutcome, runLive } from '../load/live.ts';
 import { type OpenLoopOutcome, runOpenLoop } from '../load/open-loop.ts';
 import { mean, median, pairRatios } from '../report/statistics.ts';
-import { untilQuiet } from '../round.ts';
+import { requireRows, untilQuiet } from '../round.ts';
 import type { HttpSide, Workload } from '../side.ts';
 import type { Scenario, Stage } from './scenario.ts';
 
@@ -101,5 +101,5 @@ async function runBoth(stage: Stage, side: HttpSide, beside: Workload | null, se
 function requireSound(side: HttpSide, others: OpenLoopOutcome, loop: LiveOutcome | null, rows: number): void {
   const ok = (others.statuses['201'] ?? 0) + (loop?.ok ?? 0);
   const unknown = others.broken + (loop === null ? 0 : loop.handed - loop.ok);
-  if (rows < ok || rows > ok + unknown) throw new Error(`${side.name}: ${ok} answers of 201, but ${rows} rows`);
+  requireRows(side, rows, ok, unknown);
 }

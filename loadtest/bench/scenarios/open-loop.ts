@@ -3,7 +3,7 @@ import { formatNumber } from '../../table.ts';
 import { orderOf } from '../interleave.ts';
 import { type OpenLoopOutcome, runOpenLoop } from '../load/open-loop.ts';
 import { median, pairRatios } from '../report/statistics.ts';
-import { untilQuiet } from '../round.ts';
+import { requireRows, untilQuiet } from '../round.ts';
 import type { HttpSide } from '../side.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -34,7 +34,7 @@ export const openLoop: Scenario = async ({ cast, environment, settings, rounds, 
       const before = (await side.countRows?.()) ?? 0;
       const outcome = await runOpenLoop(side, { ...plan, dir: environment.dir, seconds });
       const rows = ((await side.countRows?.()) ?? 0) - before;
-      requireSound(side, outcome, rows);
+      requireRows(side, rows, outcome.statuses['201'] ?? 0, outcome.broken);
       outcomes.get(side)?.push(outcome);
       console.log(`round ${round + 1}  ${side.name}, open loop: p99 ${formatNumber(outcome.p99Ms, 1)} ms`);
     }
@@ -74,9 +74,3 @@ export const openLoop: Scenario = async ({ cast, environment, settings, rounds, 
     notes: [`Arrivals are independent of each other (Poisson), seed ${seed}.`],
   };
 };
-
-/** Every success is one row, and nothing else is. */
-function requireSound(side: HttpSide, { statuses, broken }: OpenLoopOutcome, rows: number): void {
-  const ok = statuses['201'] ?? 0;
-  if (rows < ok || rows > ok + broken) throw new Error(`${side.name}: ${ok} answers of 201, but ${rows} rows`);
-}

@@ -8,7 +8,7 @@ import { runtimeLimits } from '@local-plus/actors';
 import postgres from 'postgres';
 import { formatNumber, type Table } from '../../table.ts';
 import { type OpenLoopOutcome, runOpenLoop } from '../load/open-loop.ts';
-import { runRound, uniformSingles, untilQuiet } from '../round.ts';
+import { requireRows, runRound, uniformSingles, untilQuiet } from '../round.ts';
 import type { HttpSide } from '../side.ts';
 import { startOurs } from '../sides/ours.ts';
 import type { Scenario } from './scenario.ts';
@@ -96,7 +96,7 @@ async function offer(side: HttpSide, dir: string, times: number, seed: number): 
   const rows = ((await side.countRows?.()) ?? 0) - before;
   const ok = outcome.statuses['201'] ?? 0;
   const unknown = (outcome.statuses['503'] ?? 0) + outcome.broken;
-  if (rows < ok || rows > ok + unknown) throw new Error(`${side.name}: ${ok} answers of 201, but ${rows} rows`);
+  requireRows(side, rows, ok, unknown);
   return outcome;
 }
 

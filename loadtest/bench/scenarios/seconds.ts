@@ -2,6 +2,7 @@
  * What the machine did in each second of a long run: whether its slow seconds are those of a check-point, of a processor that
  * waits, or of one that takes longer for the same work.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
 import { readMachineCpuS, readTrees } from '../../processor-time.ts';
 import { formatNumber, type Table } from '../../table.ts';
@@ -51,7 +52,7 @@ export function watchMachine(watched: Watched): MachineWatch {
   const watching = (async () => {
     while (!isOver) {
       samples.push(await sampleOf(sql, watched));
-      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+      await delay(EVERY_MS);
     }
     // The end of the last second, too.
     samples.push(await sampleOf(sql, watched));
@@ -74,7 +75,8 @@ export function watchMachine(watched: Watched): MachineWatch {
 export function secondsOf(samples: readonly Sample[], startedAtMs: number, earns: readonly number[]): Second[] {
   return earns.map((count, second) => {
     const from = totalsAt(samples, startedAtMs + second * 1_000);
-    return { earns: count, ...between(from, totalsAt(samples, startedAtMs + (second + 1) * 1_000)) };
+    const to = totalsAt(samples, startedAtMs + (second + 1) * 1_000);
+    return { earns: count, ...totals((key) => to[key] - from[key]) };
   });
 }
 
@@ -97,17 +99,11 @@ function totalsAt(samples: readonly Sample[], atMs: number): Totals {
   const [one, other] = [samples[next - 1], samples[next]];
   if (one === undefined || other === undefined) throw new Error('too few looks at the machine');
   const share = Math.min(1, Math.max(0, (atMs - one.atMs) / (other.atMs - one.atMs)));
-  const of = (key: keyof Totals): number => one[key] + (other[key] - one[key]) * share;
-  return { serverS: of('serverS'), postgresS: of('postgresS'), machineS: of('machineS'), buffers: of('buffers') };
+  return totals((key) => one[key] + (other[key] - one[key]) * share);
 }
 
-function between(from: Totals, to: Totals): Totals {
-  return {
-    serverS: to.serverS - from.serverS,
-    postgresS: to.postgresS - from.postgresS,
-    machineS: to.machineS - from.machineS,
-    buffers: to.buffers - from.buffers,
-  };
+function totals(of: (key: keyof Totals) => number): Totals {
+  return { serverS: of('serverS'), postgresS: of('postgresS'), machineS: of('machineS'), buffers: of('buffers') };
 }
 
 /** The slowest seconds beside the others. */
