@@ -58,7 +58,6 @@ export const limits = {
   /** How long the platform may take to be itself again. */
   faultHealMs: 60_000,
   faultWallets: 2_000,
-  portsTriedMax: 20,
   /** With Kafka away, earns and burns keep at least this share of their rate, and at most this many times their p99. */
   kafkaAwayRateShareMin: 0.95,
   kafkaAwayLatencyFactorMax: 2,

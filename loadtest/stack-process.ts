@@ -8,6 +8,7 @@ import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from '@local-plus/deploy';
 import { limits } from './limits.ts';
 import { LoadError, readStack, type Stack } from './stack.ts';
 
@@ -50,6 +51,14 @@ export async function startStack(
     throw error;
   }
   return { stackFile, read: () => readStack(stackFile), stop };
+}
+
+/** Every port of a stack, so that it meets none of another's. */
+export async function flagsOfFreePorts(): Promise<string[]> {
+  const names = ['--edge-port', '--core-port', '--postgres-port', '--valkey-port', '--kafka-port'];
+  // The one after the last is for Kafka's controller.
+  const ports = await freePorts(names.length + 1);
+  return names.flatMap((name, index) => [name, String(ports[index])]);
 }
 
 async function untilDescribed(child: ChildProcess, stackFile: string, logFile: string): Promise<void> {

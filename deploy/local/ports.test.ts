@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
@@ -31,8 +32,34 @@ test('taken ports are one plain sentence each, with what wants them and the flag
   });
 });
 
-test('free ports are different and free', async () => {
-  const ports = await freePorts(5);
-  assert.equal(new Set(ports).size, 5);
-  for (const port of ports) assert.equal(await isPortFree(port), true);
+test('free ports are side by side, free, and below those of outgoing connections', async () => {
+  const [first = 0, ...others] = await freePorts(5);
+  assert.deepEqual(others, [first + 1, first + 2, first + 3, first + 4]);
+  for (const port of [first, ...others]) {
+    assert.equal(await isPortFree(port), true);
+    assert.ok(port < 32_768, `${port}`);
+  }
+});
+
+test('a free port is given once, in whichever process it is asked for, until its holder ends', async (context) => {
+  const source = `
+    import { freePorts } from ${JSON.stringify(new URL('ports.ts', import.meta.url).href)};
+    console.log(JSON.stringify(await freePorts(ALL)));
+    setInterval(() => {}, 1_000);`;
+  const holder = spawn(process.execPath, ['--input-type=module', '--eval', source.replace('ALL', '2000')]);
+  context.after(() => holder.kill('SIGKILL'));
+  let said = '';
+  for await (const chunk of holder.stdout) {
+    said += String(chunk);
+    if (said.includes('\n')) break;
+  }
+  const theirs = new Set(JSON.parse(said) as number[]);
+  assert.equal(theirs.size, 2_000);
+  const ours: number[] = [];
+  for (let taken = 0; taken < 500; taken += 1) ours.push(...(await freePorts(1)));
+  assert.equal(new Set(ours).size, 500);
+  assert.deepEqual(
+    ours.filter((port) => theirs.has(port)),
+    [],
+  );
 });

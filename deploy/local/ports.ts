@@ -2,11 +2,16 @@
  * Ports: free or taken, asked before a server is spawned, so that a taken one is one plain sentence and not the
  * forty lines that a broker prints about it.
  */
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { errnoOf, StartError } from './errors.ts';
 
 export const localHost = '127.0.0.1';
+
+/** Outgoing connections get theirs from 32768 on (`net.ipv4.ip_local_port_range`). */
+const chosen = { from: 20_000, below: 32_768 };
+const TRIES_MAX = 100;
 
 export interface PortUse {
   readonly port: number;
@@ -45,20 +50,47 @@ export async function requireFreePorts(uses: readonly PortUse[]): Promise<void> 
   if (sentences.length > 0) throw new StartError(sentences.join('\n'));
 }
 
-/** `count` different ports that are free now, for tests: the kernel chooses them. */
+/**
+ * `count` ports side by side that nobody listens on, for tests and benches: what they start may take the port behind its
+ * own, as Kafka's controller does.
+ *
+ * They are this process' own until it ends: no other caller gets them, in whichever process, and they lie below the
+ * ports that Linux gives to outgoing connections, so that a server that is away for a moment finds its port free again.
+ *
+ * @throws when there is no such place after {@link TRIES_MAX} tries
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports: number[] = [];
-  for (const server of servers) {
-    server.listen({ host: localHost, port: 0 });
+  for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+    const first = randomInt(chosen.from, chosen.below - count);
+    const ports = Array.from({ length: count }, (_, index) => first + index);
+    const held = await holdAll(ports);
+    if (held) return ports;
+  }
+  throw new StartError(`There are no ${count} free ports side by side between ${chosen.from} and ${chosen.below}.`);
+}
+
+async function holdAll(ports: readonly number[]): Promise<boolean> {
+  const holds: Server[] = [];
+  for (const port of ports) {
+    const hold = await holdPort(port);
+    if (hold !== null) holds.push(hold);
+    if (hold === null || !(await isPortFree(port))) {
+      for (const one of holds) one.close();
+      return false;
+    }
+  }
+  return true;
+}
+
+/** A name in Linux' abstract namespace stands for the port: one process has it, and its end gives it back. */
+async function holdPort(port: number): Promise<Server | null> {
+  const server = createServer().unref();
+  try {
+    server.listen(`\0local-plus/port/${port}`);
     await once(server, 'listening');
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
-    ports.push(address.port);
+  } catch (error) {
+    if (errnoOf(error) === 'EADDRINUSE') return null;
+    throw error;
   }
-  for (const server of servers) {
-    server.close();
-    await once(server, 'close');
-  }
-  return ports;
+  return server;
 }

@@ -4,7 +4,6 @@
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
@@ -19,6 +18,7 @@ import {
   type SigningKey,
   signatureHeader,
 } from '@local-plus/contracts';
+import { freePorts } from '@local-plus/deploy';
 import { SignatureVerifier } from '../../core/platform/http/verifier.ts';
 
 export const signingKey: SigningKey = { keyId: 'k1', secret: new Uint8Array(32).fill(7) };
@@ -84,8 +84,8 @@ export async function startStandIn(): Promise<StandIn> {
     if (typeof reply.body === 'string') response.end(reply.body);
     else await pipeline(Readable.from(reply.body), response);
   };
-  let server = await listen(0, handle);
-  const { port } = server.address() as AddressInfo;
+  const [port = 0] = await freePorts(1);
+  let server = await listen(port, handle);
   return Object.assign(standIn, {
     url: `http://127.0.0.1:${port}`,
     async goAway() {

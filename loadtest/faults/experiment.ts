@@ -3,16 +3,15 @@
  * (before, during, after), then the reconciler. What a fault may do to clients is each check's own business.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { freePorts, onStopSignal } from '@local-plus/deploy';
+import { onStopSignal } from '@local-plus/deploy';
 import { limits } from '../limits.ts';
 import { printReconciliation, reconcile } from '../reconcile/index.ts';
 import { LoadError, printFailure, type Stack, type StackPart } from '../stack.ts';
-import { type StackProcess, startStack } from '../stack-process.ts';
+import { flagsOfFreePorts, type StackProcess, startStack } from '../stack-process.ts';
 import { formatTable } from '../table.ts';
 import { type Attempt, startClient } from './client.ts';
 import { Phase, phasesTable } from './phases.ts';
@@ -50,7 +49,11 @@ export function runExperiment(experiment: Experiment): void {
 async function main(experiment: Experiment): Promise<string[]> {
   const { rate, seconds } = readArguments();
   const dir = mkdtempSync(join(tmpdir(), `local-plus-${experiment.name}-`));
-  const stack = await startStack(join(dir, 'data'), await flags(), console.log);
+  const stack = await startStack(
+    join(dir, 'data'),
+    [...(await flagsOfFreePorts()), '--wallets', String(limits.faultWallets)],
+    console.log,
+  );
   onStopSignal(() => void stack.stop().finally(() => process.exit(130)));
   let faults: string[];
   try {
@@ -144,31 +147,6 @@ async function untilBack(stack: StackProcess, part: StackPart, gone: ReadonlySet
     if (performance.now() - startedMs > limits.faultHealMs) throw new LoadError(`${part} did not come back.`);
     await delay(limits.faultPollMs);
   }
-}
-
-async function flags(): Promise<string[]> {
-  const [edge = 0, core = 0, postgres = 0, valkey = 0] = await freePorts(4);
-  const ports = { edge, core, postgres, valkey, kafka: await freePair() };
-  return [
-    ...Object.entries(ports).flatMap(([part, port]) => [`--${part}-port`, String(port)]),
-    ...['--wallets', String(limits.faultWallets)],
-  ];
-}
-
-/** Kafka takes the port behind its own for its controller. */
-async function freePair(): Promise<number> {
-  for (const port of await freePorts(limits.portsTriedMax)) {
-    if (await isFree(port + 1)) return port;
-  }
-  throw new LoadError('There are no two free ports side by side for Kafka.');
-}
-
-function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen({ host: '127.0.0.1', port, exclusive: true }, () => server.close(() => resolve(true)));
-  });
 }
 
 function readArguments(): { rate: number; seconds: number } {

@@ -17,11 +17,10 @@ import {
   uuidV7,
   wallets,
 } from '@local-plus/contracts';
-import { freePorts } from '@local-plus/deploy';
 import { reconcile } from '../reconcile/index.ts';
 import { headerNames, sign } from '../signing.ts';
 import type { Stack } from '../stack.ts';
-import { repositoryDir, type StackProcess, startStack } from '../stack-process.ts';
+import { flagsOfFreePorts, repositoryDir, type StackProcess, startStack } from '../stack-process.ts';
 
 interface Call {
   readonly method?: string;
@@ -42,10 +41,7 @@ describe('the stack, as npm start brings it up', () => {
   let stack: Stack;
 
   before(async () => {
-    const names = ['--edge-port', '--core-port', '--postgres-port', '--kafka-port', '--valkey-port'];
-    const ports = await freePorts(names.length);
-    const flags = names.flatMap((name, index) => [name, String(ports[index])]);
-    process_ = await startStack(dataDir, [...flags, '--wallets', '50'], () => undefined);
+    process_ = await startStack(dataDir, [...(await flagsOfFreePorts()), '--wallets', '50'], () => undefined);
     stack = process_.read();
   });
   after(async () => {
