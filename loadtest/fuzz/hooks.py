@@ -16,9 +16,9 @@ KEY_CHARS_MAX = 255
 KEY_REUSED_EVERY = 16
 
 # The document says what shape a cursor or a time has. Whether this cursor is one of this wallet's, this time is still to
-# come, this key has been used for something else, the lines of this purchase come to more than the purchase (`custom`:
-# a rule between members), or the whole is too large, no schema can say.
-REFUSED_BEYOND_THE_SCHEMA = {"invalid_cursor", "idempotency_key_reused", "payload_too_large", "past", "custom"}
+# come and not too far ahead, this key has been used for something else, the lines of this purchase come to more than the
+# purchase (`custom`: a rule between members), or the whole is too large, no schema can say.
+REFUSED_BEYOND_THE_SCHEMA = {"invalid_cursor", "idempotency_key_reused", "payload_too_large", "past", "late", "custom"}
 
 # What the operator creates is another tenant's to the run's key, and 404.
 OF_THE_OWN_MERCHANT = {"merchants.set_allowed_origins"}
