@@ -140,6 +140,7 @@ export function createShards(options: ShardsOptions): ShardsModule {
         peers: links,
         isJoined: () => keeper.isJoined,
         mayShowState: () => keeper.mayShowState,
+        confirmState: () => keeper.confirmState(),
         poke: () => groups.poke(),
       });
       routed = accounts;

@@ -56,6 +56,7 @@ export class Keeper {
   /** When the last beat that was answered had begun. */
   #beatMs = Number.NEGATIVE_INFINITY;
   #foreignEpochs = 0;
+  #hasBeatFailed = false;
   #looking: Promise<void> | null = null;
   #nextLook: Promise<void> | null = null;
   #looks = 0;
@@ -93,6 +94,19 @@ export class Keeper {
     const { clock, limits } = this.#ports;
     if (this.#state === 'over' || this.#foreignEpochs > 0) return false;
     return this.isAlone || clock.monotonicMs() - this.#beatMs < limits.leaseMs;
+  }
+
+  /**
+   * As {@link mayShowState}, once the database was asked: who stood still, or was stopped, has not beaten for too long and knows
+   * nothing against showing what it has. Those who ask at once share a beat. False at once while beats fail.
+   */
+  async confirmState(): Promise<boolean> {
+    // The beat that is under way may have begun before the standstill: then it says nothing, and there is one more.
+    for (let beats = 0; beats < 2 && !this.mayShowState; beats++) {
+      if (this.#state !== 'joined' || this.#foreignEpochs > 0 || this.#hasBeatFailed) return false;
+      await Promise.allSettled(this.#beating.size > 0 ? this.#beating : [this.#beat()]);
+    }
+    return this.mayShowState;
   }
 
   get isAlone(): boolean {
@@ -200,7 +214,17 @@ export class Keeper {
   }
 
   #beat(): Promise<void> {
-    const beat = this.#beatOnce().finally(() => this.#beating.delete(beat));
+    const beat = this.#beatOnce().then(
+      () => {
+        this.#hasBeatFailed = false;
+        this.#beating.delete(beat);
+      },
+      (cause: unknown) => {
+        this.#hasBeatFailed = true;
+        this.#beating.delete(beat);
+        throw cause;
+      },
+    );
     this.#beating.add(beat);
     return beat;
   }

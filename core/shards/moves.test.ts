@@ -220,6 +220,49 @@ describe('moves of shards', () => {
     assert.equal(first.supersededCalls, 1);
   });
 
+  it('who was silent for too long shows state again as soon as a beat is answered, and those who ask wait for it', async () => {
+    let held: Promise<void> | null = null;
+    let beats = 0;
+    let beganMs = 0;
+    const first = await join(1, {
+      beat: async (membership) => {
+        beats++;
+        beganMs = systemClock.monotonicMs();
+        await held;
+        return store.beat(membership);
+      },
+    });
+    await shared(first, await join(2));
+    const { promise, resolve: goOn } = Promise.withResolvers<void>();
+    held = promise;
+    await eventually('it was silent for too long', () => !first.keeper.mayShowState);
+    await eventually('its last beat is too old', () => systemClock.monotonicMs() - beganMs > limits.leaseMs);
+    const beatsBefore = beats;
+    const asked = Promise.all([first.keeper.confirmState(), first.keeper.confirmState()]);
+    goOn();
+    assert.deepEqual(await asked, [true, true]);
+    assert.ok(beats > beatsBefore, 'the one that was held had begun before the silence: it says nothing of now');
+    assert.equal(first.keeper.mayShowState, true);
+  });
+
+  it('state is not confirmed where the database does not answer, nor where another process has taken over', async () => {
+    let fault: Error | null = null;
+    const first = await join(1, {
+      beat: async (membership) => {
+        if (fault !== null) throw fault;
+        return store.beat(membership);
+      },
+    });
+    await shared(first, await join(2));
+    fault = new Error('nobody answers');
+    await eventually('it was silent for too long', () => !first.keeper.mayShowState);
+    assert.equal(await first.keeper.confirmState(), false);
+    await database.sql`update writers set epoch = epoch + 1 where id = 1`;
+    fault = null;
+    await eventually('it is told', () => first.supersededCalls > 0);
+    assert.equal(await first.keeper.confirmState(), false);
+  });
+
   it('K5: from the first beat on that finds another epoch nothing is shown from memory any more', async () => {
     let held: Promise<void> | null = null;
     const first = await join(1, {

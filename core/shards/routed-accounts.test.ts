@@ -32,6 +32,8 @@ class World {
   nowMs = 0;
   pokes = 0;
   mayShow = true;
+  /** What the database says when it is asked whether state may be shown. */
+  confirmed: Promise<boolean> = Promise.resolve(false);
   readonly localKeys: string[] = [];
   readonly messages: { readonly to: number; readonly keys: readonly string[] }[] = [];
   /** What the others say to a message; by default they do what is asked. */
@@ -67,6 +69,7 @@ class World {
       limits: shardLimits,
       isJoined: () => true,
       mayShowState: () => this.mayShow,
+      confirmState: () => this.confirmed,
       poke: () => {
         this.pokes++;
       },
@@ -260,5 +263,29 @@ describe('requests for the accounts of others', () => {
     assert.notEqual(await world.routed.read(account(1)), null);
     world.mayShow = false;
     assert.equal(await world.routed.read(account(1)), null);
+  });
+
+  it('show state once the database has confirmed that it may be shown, unless the account has left meanwhile', async () => {
+    const world = new World();
+    world.mayShow = false;
+    const { promise, resolve: confirm } = Promise.withResolvers<boolean>();
+    world.confirmed = promise;
+    const [stays, leaves] = [world.routed.read(account(1)), world.routed.read(account(2))];
+    world.map.learn(2, 2, 2);
+    confirm(true);
+    assert.deepEqual(await stays, { balance: 1 });
+    assert.equal(await leaves, null);
+  });
+
+  it('wait for that answer in a bounded number; one more is told at once', async () => {
+    const world = new World();
+    world.mayShow = false;
+    const { promise, resolve: confirm } = Promise.withResolvers<boolean>();
+    world.confirmed = promise;
+    const waiting = Array.from({ length: shardLimits.waitingMax }, () => world.routed.read(account(1)));
+    assert.equal(await world.routed.read(account(1)), null);
+    confirm(true);
+    assert.ok((await Promise.all(waiting)).every((state) => state !== null));
+    assert.notEqual(await world.routed.read(account(1)), null, 'there is room again');
   });
 });

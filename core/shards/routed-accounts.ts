@@ -41,8 +41,9 @@ export interface RoutingPorts {
   readonly limits: ShardLimits;
   /** The map and the members are known. */
   readonly isJoined: () => boolean;
-  /** A5. */
+  /** A5, and the same once the database was asked. */
   readonly mayShowState: () => boolean;
+  readonly confirmState: () => Promise<boolean>;
   /** The map may be old. */
   readonly poke: () => void;
 }
@@ -68,6 +69,8 @@ export class RoutedAccounts implements AccountRuntime {
   readonly #queues = new Map<number, ShardQueue>();
   readonly counters = new RoutingCounters();
   #waiting = 0;
+  /** Reads that wait for a beat. */
+  #confirming = 0;
   #dispatchSoon = false;
   #cancelSweep: (() => void) | null = null;
   #isStopped = false;
@@ -149,7 +152,19 @@ export class RoutedAccounts implements AccountRuntime {
   }
 
   #readHere(accountId: AccountId): Promise<AccountState | null> | AccountState | null {
-    return this.#ports.mayShowState() ? this.#local.read(accountId) : null;
+    return this.#ports.mayShowState() ? this.#local.read(accountId) : this.#readConfirmed(accountId);
+  }
+
+  /** The account may have left meanwhile: whoever asks again is sent to its owner. */
+  async #readConfirmed(accountId: AccountId): Promise<AccountState | null> {
+    if (this.#confirming >= this.#ports.limits.waitingMax) return null;
+    this.#confirming++;
+    try {
+      if (!(await this.#ports.confirmState()) || !this.#isHere(accountId)) return null;
+    } finally {
+      this.#confirming--;
+    }
+    return this.#local.read(accountId);
   }
 
   async #answerOne(asked: Arrived): Promise<Reply> {
