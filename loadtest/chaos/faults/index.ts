@@ -15,7 +15,7 @@ import type { Fault } from './fault.ts';
 import { kafkaKill } from './kafka-kill.ts';
 import { kafkaPause } from './kafka-pause.ts';
 import { linkBlackHole, linkCut, linkHalfOpen, linkReset, linkThrottle } from './links.ts';
-import { coreIsolated, coreWithoutDatabase, coreWithoutPeers } from './partitions.ts';
+import { coreIsolated, corePairParted, coreWithoutDatabase, coreWithoutPeers } from './partitions.ts';
 import { postgresKill } from './postgres-kill.ts';
 import { postgresPause } from './postgres-pause.ts';
 import { rollingRestart } from './rolling-restart.ts';
@@ -31,6 +31,7 @@ export const faults: readonly Fault[] = [
   coreIsolated,
   coreWithoutDatabase,
   coreWithoutPeers,
+  corePairParted,
   coreRestart,
   rollingRestart,
   clockDay,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Scene } from './fault.ts';
-import { coreIsolated, coreWithoutDatabase, coreWithoutPeers } from './partitions.ts';
+import { coreIsolated, corePairParted, coreWithoutDatabase, coreWithoutPeers } from './partitions.ts';
 
 const draw = {
   core: 2,
@@ -30,8 +30,10 @@ function sceneOf(owners: readonly (readonly number[] | null)[], pausesMax = 100)
       namespaces: {
         isolate: (core: number) => cut(`isolate ${core}`)(),
         lose: (core: number, side: string, way: string) => cut(`lose ${core} ${side} ${way}`)(),
+        part: (from: number, to: number) => cut(`part ${from} from ${to}`)(),
       },
       observer: { owners: async () => owners[Math.min(asked++, owners.length - 1)] ?? null },
+      cores: [1, 2, 3],
       core: () => ({ starts: 5, isBack: async (starts = 0) => void said.push(`back after ${starts}`) }),
     },
     pause: async (ms: number) => {
@@ -71,8 +73,18 @@ describe('a partition', () => {
     assert.deepEqual(said.slice(1, 4), ['lose 2 peers from-core', 'pause', 'heal']);
   });
 
+  it('between two processes goes one way, or both', async () => {
+    const oneWay = sceneOf([]);
+    await corePairParted.strike(oneWay.scene, { ...draw, flag: false });
+    const steps = ['part 2 from 1', 'pause', 'heal', 'core-parted false', 'back after 0', 'back after 0'];
+    assert.deepEqual(oneWay.said.slice(2), steps);
+    const bothWays = sceneOf([]);
+    await corePairParted.strike(bothWays.scene, { ...draw, count: 11 });
+    assert.deepEqual(bothWays.said.slice(2, 7), ['part 2 from 3', 'part 3 from 2', 'pause', 'heal', 'heal']);
+  });
+
   it('is healed when the run is ended meanwhile', async () => {
-    for (const fault of [coreIsolated, coreWithoutDatabase, coreWithoutPeers]) {
+    for (const fault of [coreIsolated, coreWithoutDatabase, coreWithoutPeers, corePairParted]) {
       const { scene, said } = sceneOf([[2, 1]], 0);
       await assert.rejects(fault.strike(scene, draw), /ended/);
       assert.equal(said.at(-1), 'heal', fault.name);

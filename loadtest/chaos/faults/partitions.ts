@@ -2,7 +2,7 @@
  * Partitions of the network, made by the kernel: packets of one process of core vanish, nobody is told, and connections are
  * neither reset nor made. Unlike a link's proxy that holds what it has, which acknowledges it and takes new connections.
  */
-import type { Network } from '../stage/network/network.ts';
+import type { Heal, Network } from '../stage/network/network.ts';
 import type { Draw, Fault, Scene } from './fault.ts';
 import { isReplaced, shardsOf } from './fault.ts';
 
@@ -58,7 +58,36 @@ export const coreWithoutPeers: Fault = {
   },
 };
 
-type Cut = (network: Network) => Promise<() => Promise<void>>;
+export const corePairParted: Fault = {
+  ...common,
+  name: 'core-pair-parted',
+  weight: 1,
+  does: 'what one process of core says to one other vanishes, and what it is told in return; half of the time the same the other way round; both reach Postgres, the third process, and clients',
+  leaves:
+    'what one had handed over to the other happened once or not at all; nobody takes anything over; then all is as before',
+  standsFor: 'a broken route between two of many processes',
+  forMs: [1_000, 6_000],
+  async strike({ stage, mark, pause }, { core, count, forMs, flag }) {
+    const { namespaces } = stage;
+    if ('missing' in namespaces) return;
+    const others = stage.cores.map((_, index) => index + 1).filter((number) => number !== core);
+    const other = others[count % others.length] as number;
+    for (const number of [core, other]) await stage.core(number).isBack();
+    const atMs = performance.now();
+    const heals: Heal[] = [];
+    try {
+      heals.push(await namespaces.part(core, other));
+      if (flag) heals.push(await namespaces.part(other, core));
+      await pause(forMs);
+    } finally {
+      for (const heal of heals) await heal();
+    }
+    mark({ kind: 'core-parted', atMs, core, wasReplaced: false });
+    for (const number of [core, other]) await stage.core(number).isBack();
+  },
+};
+
+type Cut = (network: Network) => Promise<Heal>;
 
 async function cutUntilReplaced(scene: Scene, { core, forMs }: Draw, cut: Cut): Promise<void> {
   const { namespaces } = scene.stage;

@@ -196,10 +196,11 @@ class Opening {
     const postgresPort = Number(new URL(databaseUrl).port);
     const starting = ports.map(async (port, index) => {
       const number = index + 1;
-      const { dataHost, peersHost } = this.#places;
+      const { dataHost } = this.#places;
+      const peerHost = this.#places.peerHost(number);
       const { host, within } = this.#places.core(number);
       const toPostgres = await this.#links.open(`core-${number}-postgres`, postgresPort, { host: dataHost });
-      const toCore = await this.#links.open(`core-${number}-core`, port, { host: peersHost, targetHost: host });
+      const toCore = await this.#links.open(`core-${number}-core`, port, { host: peerHost, targetHost: host });
       const server = coreServer({
         ...common,
         name: `core-${number}`,
@@ -210,7 +211,7 @@ class Opening {
         databaseUrl: at(databaseUrl, dataHost, toPostgres.port),
         environment: {
           ...process.env,
-          CORE_ADDRESS: `${peersHost}:${toCore.port}`,
+          CORE_ADDRESS: `${peerHost}:${toCore.port}`,
           ...('missing' in clocks ? {} : clocks.environment(number)),
           ...(this.#options.coreImport === null ? {} : { NODE_OPTIONS: `--import ${this.#options.coreImport}` }),
         },

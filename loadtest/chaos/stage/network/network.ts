@@ -3,21 +3,23 @@ import {
   type Cut,
   coreCommands,
   coreHost,
+  DATA_HOST,
   hubCommands,
   isolation,
   loss,
+  parting,
+  peerHost,
   plugCommands,
   type Side,
-  sideHosts,
   type Way,
 } from './commands.ts';
 import { ip, Namespace } from './namespace.ts';
 
 /** Where the parts of a stage stand. */
 export interface Places {
-  /** Where proxies listen for core: those before Postgres and Kafka, those before other processes of core. */
+  /** Where proxies listen for core: those before Postgres and Kafka, and the one before each process of core. */
   readonly dataHost: string;
-  readonly peersHost: string;
+  peerHost(core: number): string;
   core(number: number): { readonly host: string; readonly within: readonly string[] };
 }
 
@@ -26,13 +28,16 @@ const LOOPBACK = '127.0.0.1';
 /** Everything in one network, where nothing can be lost. */
 export const onLoopback: Places = {
   dataHost: LOOPBACK,
-  peersHost: LOOPBACK,
+  peerHost: () => LOOPBACK,
   core: () => ({ host: LOOPBACK, within: [] }),
 };
 
+/** Undoes what was done. */
+export type Heal = () => Promise<void>;
+
 export class Network implements Places {
-  readonly dataHost = sideHosts.data;
-  readonly peersHost = sideHosts.peers;
+  readonly dataHost = DATA_HOST;
+  readonly peerHost = peerHost;
   readonly #namespaces: readonly Namespace[];
 
   private constructor(namespaces: readonly Namespace[]) {
@@ -44,12 +49,12 @@ export class Network implements Places {
     const namespaces: Namespace[] = [];
     const network = new Network(namespaces);
     try {
-      await ip([], hubCommands());
+      await ip([], hubCommands(cores));
       for (let core = 1; core <= cores; core++) {
         const namespace = await Namespace.make();
         namespaces.push(namespace);
         await ip([], plugCommands(core, namespace.pid));
-        await ip(namespace.within, coreCommands(core));
+        await ip(namespace.within, coreCommands(core, cores));
       }
     } catch (error) {
       await network.close();
@@ -62,14 +67,19 @@ export class Network implements Places {
     return { host: coreHost(number), within: this.#namespace(number).within };
   }
 
-  /** Nothing arrives at the process or from it any more. Resolves to what heals it. */
-  isolate(core: number): Promise<() => Promise<void>> {
-    return this.#cut(core, isolation(core));
+  /** Nothing arrives at the process or from it any more. Resolves to what heals it, as the other ones do. */
+  isolate(core: number): Promise<Heal> {
+    return this.#cut([isolation(core)]);
   }
 
-  /** What goes one way between the process and one side is lost. Resolves to what heals it. */
-  lose(core: number, side: Side, way: Way): Promise<() => Promise<void>> {
-    return this.#cut(core, loss(core, side, way));
+  /** What goes one way between the process and one side is lost. */
+  lose(core: number, side: Side, way: Way): Promise<Heal> {
+    return this.#cut([loss(core, side, way, this.#namespaces.length)]);
+  }
+
+  /** What one process says to another is lost, and so is what it is told in return; the other way round nothing is. */
+  part(from: number, to: number): Promise<Heal> {
+    return this.#cut(parting(from, to));
   }
 
   /** A process that still runs inside keeps its namespace. */
@@ -77,10 +87,26 @@ export class Network implements Places {
     await Promise.all(this.#namespaces.map((namespace) => namespace.close()));
   }
 
-  async #cut(core: number, { where, cut, heal }: Cut): Promise<() => Promise<void>> {
-    const within = where === 'core' ? this.#namespace(core).within : [];
-    await ip(within, [cut]);
-    return () => ip(within, [heal]);
+  /** All of them, or none. */
+  async #cut(cuts: readonly Cut[]): Promise<Heal> {
+    const done: Cut[] = [];
+    const heal = async (): Promise<void> => {
+      for (let cut = done.pop(); cut !== undefined; cut = done.pop()) await ip(this.#within(cut), cut.heal);
+    };
+    try {
+      for (const cut of cuts) {
+        await ip(this.#within(cut), cut.cut);
+        done.push(cut);
+      }
+    } catch (error) {
+      await heal();
+      throw error;
+    }
+    return heal;
+  }
+
+  #within({ where }: Cut): readonly string[] {
+    return where === 'hub' ? [] : this.#namespace(where.core).within;
   }
 
   #namespace(core: number): Namespace {

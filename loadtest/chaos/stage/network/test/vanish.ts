@@ -9,36 +9,38 @@ import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Side, sideHosts } from '../commands.ts';
+import { DATA_HOST, hostsOf, peerHost, sides } from '../commands.ts';
 import { Network } from '../network.ts';
 
 const CORE = 1;
-const sides = Object.keys(sideHosts) as Side[];
+const OTHER = 2;
+const CORES = 2;
+const hosts = sides.flatMap((side) => hostsOf(side, CORES));
 
 describe('the network', () => {
   let network: Network;
   let core: ChildProcess;
   let places: { tcp: AddressInfo; udp: AddressInfo };
-  /** What the process has received, and what each side has. */
+  /** What the process has received, and what each address on the bridge has. */
   const received: string[] = [];
-  const sockets = {} as Record<Side, Socket>;
+  const sockets = new Map<string, Socket>();
 
   before(async () => {
-    network = await Network.open(2);
+    network = await Network.open(CORES);
     const { host, within } = network.core(CORE);
     const [command = '', ...args] = [...within, process.execPath, join(import.meta.dirname, 'peer.ts'), host];
     core = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     [places] = (await once(core, 'message')) as [typeof places];
-    core.on('message', ({ from, text }: { from: string; text: string }) => note(`core < ${nameOf(from)}: ${text}`));
-    for (const side of sides) {
-      const socket = createSocket('udp4', (text) => note(`${side} < core: ${text}`));
-      socket.bind(0, sideHosts[side]);
+    core.on('message', ({ from, text }: { from: string; text: string }) => note(`core < ${from}: ${text}`));
+    for (const host of hosts) {
+      const socket = createSocket('udp4', (text) => note(`${host} < core: ${text}`));
+      socket.bind(0, host);
       await once(socket, 'listening');
-      sockets[side] = socket;
+      sockets.set(host, socket);
     }
   });
   after(async () => {
-    for (const side of sides) sockets[side].close();
+    for (const socket of sockets.values()) socket.close();
     core.disconnect();
     await once(core, 'exit');
     await network.close();
@@ -50,16 +52,15 @@ describe('the network', () => {
     noted.resolve();
     noted = Promise.withResolvers<void>();
   }
-  const nameOf = (host: string): string => sides.find((side) => sideHosts[side] === host) ?? host;
 
   /** Every way once; which of them the kernel refuses to send would be thrown. */
   async function sendAll(text: string): Promise<void> {
-    for (const side of sides) {
+    for (const [host, socket] of sockets) {
       await new Promise<void>((resolve, reject) => {
         const done = (error: Error | null): void => (error === null ? resolve() : reject(error));
-        sockets[side].send(text, places.udp.port, places.udp.address, done);
+        socket.send(text, places.udp.port, places.udp.address, done);
       });
-      core.send({ to: sideHosts[side], port: sockets[side].address().port, text });
+      core.send({ to: host, port: socket.address().port, text });
     }
   }
 
@@ -74,7 +75,7 @@ describe('the network', () => {
     await heal();
     await sendAll('healed');
     const arrived = (text: string): string[] => received.filter((what) => what.endsWith(`: ${text}`));
-    while (arrived('healed').length < 2 * sides.length) await noted.promise;
+    while (arrived('healed').length < 2 * hosts.length) await noted.promise;
     assert.deepEqual(
       received.filter((what) => what.includes('the kernel')),
       [],
@@ -83,20 +84,30 @@ describe('the network', () => {
     return ways.filter((way) => !received.includes(way)).sort();
   }
 
+  const toCore = (host: string): string => `core < ${host}: cut`;
+  const fromCore = (host: string): string => `${host} < core: cut`;
+
   it('carries everything between each side and a process', async () => {
     assert.deepEqual(await lostBy(async () => async () => undefined), []);
   });
 
   it('loses everything, both ways, of a process that is isolated', async () => {
-    const all = sides.flatMap((side) => [`core < ${side}: cut`, `${side} < core: cut`]).sort();
+    const all = hosts.flatMap((host) => [toCore(host), fromCore(host)]).sort();
     assert.deepEqual(await lostBy(() => network.isolate(CORE)), all);
   });
 
   it('loses one way between a process and one side, and nothing else', async () => {
     for (const side of sides) {
-      assert.deepEqual(await lostBy(() => network.lose(CORE, side, 'to-core')), [`core < ${side}: cut`]);
-      assert.deepEqual(await lostBy(() => network.lose(CORE, side, 'from-core')), [`${side} < core: cut`]);
+      const of = hostsOf(side, CORES);
+      assert.deepEqual(await lostBy(() => network.lose(CORE, side, 'to-core')), of.map(toCore).sort());
+      assert.deepEqual(await lostBy(() => network.lose(CORE, side, 'from-core')), of.map(fromCore).sort());
     }
+  });
+
+  it('loses what one process says to another and is told in return, and nothing else', async () => {
+    const between = [toCore(peerHost(OTHER)), fromCore(peerHost(OTHER))].sort();
+    assert.deepEqual(await lostBy(() => network.part(CORE, OTHER)), between);
+    assert.deepEqual(await lostBy(() => network.part(OTHER, CORE)), []);
   });
 
   it('breaks no connection: what is sent during a cut arrives after it', async () => {
@@ -107,10 +118,10 @@ describe('the network', () => {
       () => network.lose(CORE, 'data', 'from-core'),
     ];
     for (const cut of cuts) {
-      const socket = connect({ host: address, port, localAddress: sideHosts.data });
+      const socket = connect({ host: address, port, localAddress: DATA_HOST });
       await once(socket, 'connect');
       const heal = await cut();
-      const late = connect({ host: address, port, localAddress: sideHosts.data });
+      const late = connect({ host: address, port, localAddress: DATA_HOST });
       const told = Promise.all([once(socket, 'data'), once(late, 'connect')]);
       socket.write('a');
       await heal();
