@@ -7,6 +7,7 @@ import postgres from 'postgres';
 import { readMachineCpuS, readTrees } from '../../processor-time.ts';
 import { formatNumber, type Table } from '../../table.ts';
 import { mean } from '../report/statistics.ts';
+import { yardstickMs } from './yardstick.ts';
 
 const EVERY_MS = 250;
 /** So many of the seconds, at least one, are the slow ones. */
@@ -19,6 +20,9 @@ interface Totals {
   readonly machineS: number;
   /** Written by check-points. */
   readonly buffers: number;
+  /** How often the yardstick was laid on, and how long that took. */
+  readonly yards: number;
+  readonly yardsMs: number;
 }
 
 export interface Sample extends Totals {
@@ -49,13 +53,18 @@ export function watchMachine(watched: Watched): MachineWatch {
   const sql = postgres(watched.postgresUrl, { max: 1, onnotice: () => undefined });
   const samples: Sample[] = [];
   let isOver = false;
+  let yardsMs = 0;
+  const look = async (): Promise<void> => {
+    yardsMs += yardstickMs();
+    samples.push({ ...(await sampleOf(sql, watched)), yards: samples.length + 1, yardsMs });
+  };
   const watching = (async () => {
     while (!isOver) {
-      samples.push(await sampleOf(sql, watched));
+      await look();
       await delay(EVERY_MS);
     }
     // The end of the last second, too.
-    samples.push(await sampleOf(sql, watched));
+    await look();
   })();
   // Who stops it is told.
   watching.catch(() => undefined);
@@ -80,7 +89,10 @@ export function secondsOf(samples: readonly Sample[], startedAtMs: number, earns
   });
 }
 
-async function sampleOf(sql: postgres.Sql, { serverPid, postgresPid }: Watched): Promise<Sample> {
+async function sampleOf(
+  sql: postgres.Sql,
+  { serverPid, postgresPid }: Watched,
+): Promise<Omit<Sample, 'yards' | 'yardsMs'>> {
   const [row] = await sql<{ buffers: string }[]>`select buffers_written as buffers from pg_stat_checkpointer`;
   const uses = readTrees([serverPid, postgresPid]);
   return {
@@ -103,7 +115,14 @@ function totalsAt(samples: readonly Sample[], atMs: number): Totals {
 }
 
 function totals(of: (key: keyof Totals) => number): Totals {
-  return { serverS: of('serverS'), postgresS: of('postgresS'), machineS: of('machineS'), buffers: of('buffers') };
+  return {
+    serverS: of('serverS'),
+    postgresS: of('postgresS'),
+    machineS: of('machineS'),
+    buffers: of('buffers'),
+    yards: of('yards'),
+    yardsMs: of('yardsMs'),
+  };
 }
 
 /** The slowest seconds beside the others. */
@@ -121,12 +140,22 @@ export function slowSeconds(seconds: readonly Second[]): Table {
       formatNumber((per('serverS') / earns) * 1e6, 1),
       formatNumber((per('postgresS') / earns) * 1e6, 1),
       formatNumber(per('machineS'), 2),
+      formatNumber((per('yardsMs') / per('yards')) * 1_000),
       `${formatNumber(100 * checkpoints)} %`,
     ];
   };
   return {
     title: 'The slowest seconds beside the others',
-    columns: ['', 'seconds', 'earns/s', 'core µs', 'Postgres µs', 'processors busy', 'during a check-point'],
+    columns: [
+      '',
+      'seconds',
+      'earns/s',
+      'core µs',
+      'Postgres µs',
+      'processors busy',
+      'always the same work, µs',
+      'during a check-point',
+    ],
     rows: [
       row(`the slowest ${SLOW_SHARE * 100} %`, byRate.slice(0, slowCount)),
       row('the others', byRate.slice(slowCount)),
