@@ -3,10 +3,10 @@
 export const liabilityLimits = {
   /** How long after its end a day is closed: what was decided before midnight has been committed by then. As roots are. */
   graceMs: 5 * 60_000,
-  /** How often the ledger's tails are looked at. */
-  everyMs: 10_000,
+  /** How often the ledger's tails are looked at: so often that what is summed at a time is little beside what is posted. */
+  everyMs: 1_000,
   /** A tail that another process has looked at a moment ago is left to it. */
-  othersMs: 5_000,
+  othersMs: 500,
   /** Rows that one statement sums: some tens of milliseconds of the database. */
   pageRows: 20_000,
   /** Programs that are looked up at a time. */
