@@ -10,7 +10,7 @@ import { errnoOf, StartError } from './errors.ts';
 export const localHost = '127.0.0.1';
 
 /** Outgoing connections get theirs from 32768 on (`net.ipv4.ip_local_port_range`). */
-const chosen = { from: 20_000, below: 32_768 };
+const belowOutgoing = { from: 20_000, below: 32_768 } as const;
 const TRIES_MAX = 100;
 
 export interface PortUse {
@@ -57,16 +57,19 @@ export async function requireFreePorts(uses: readonly PortUse[]): Promise<void> 
  * They are this process' own until it ends: no other caller gets them, in whichever process, and they lie below the
  * ports that Linux gives to outgoing connections, so that a server that is away for a moment finds its port free again.
  *
- * @throws when there is no such place after {@link TRIES_MAX} tries
+ * @param among where they are looked for
+ * @throws StartError when there is no such place after {@link TRIES_MAX} tries
  */
-export async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(
+  count: number,
+  among: { readonly from: number; readonly below: number } = belowOutgoing,
+): Promise<number[]> {
   for (let tries = 0; tries < TRIES_MAX; tries += 1) {
-    const first = randomInt(chosen.from, chosen.below - count);
+    const first = randomInt(among.from, among.below - count + 1);
     const ports = Array.from({ length: count }, (_, index) => first + index);
-    const held = await holdAll(ports);
-    if (held) return ports;
+    if (await holdAll(ports)) return ports;
   }
-  throw new StartError(`There are no ${count} free ports side by side between ${chosen.from} and ${chosen.below}.`);
+  throw new StartError(`There are no ${count} free ports side by side from ${among.from} to ${among.below - 1}.`);
 }
 
 async function holdAll(ports: readonly number[]): Promise<boolean> {

@@ -87,7 +87,7 @@ export class Network implements Places {
     await Promise.all(this.#namespaces.map((namespace) => namespace.close()));
   }
 
-  /** All of them, or none. */
+  /** When one cannot be done, those before it are undone. */
   async #cut(cuts: readonly Cut[]): Promise<Heal> {
     const done: Cut[] = [];
     const heal = async (): Promise<void> => {
