@@ -22,3 +22,6 @@ export const liabilityLimits = {
 if (liabilityLimits.backoffMs > liabilityLimits.backoffMsMax) {
   throw new Error('liability limits: the backoff grows towards its maximum');
 }
+if (liabilityLimits.othersMs >= liabilityLimits.everyMs) {
+  throw new Error('liability limits: a process would take its own last look for another one’s');
+}
