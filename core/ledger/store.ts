@@ -18,7 +18,7 @@ import {
   type WriterPosition,
 } from '@local-plus/actors';
 import postgres from 'postgres';
-import { endConnection } from '../platform/postgres/index.ts';
+import { endConnection, openConnection } from '../platform/postgres/index.ts';
 import { type FoundRow, findingsFrom } from './found.ts';
 import {
   claimStatement,
@@ -124,21 +124,19 @@ export class PostgresLedgerStore implements LedgerStore {
 
   #connect(connection: StoreConnection): postgres.Sql {
     const { databaseUrl, statementTimeoutMs, connectTimeoutS } = this.#options;
-    const sql = postgres(databaseUrl, {
-      max: 1,
-      idle_timeout: 0,
-      max_lifetime: null,
-      connect_timeout: connectTimeoutS,
-      fetch_types: false,
-      prepare: true,
-      onnotice: () => undefined,
-      connection: {
-        application_name: 'local-plus ledger',
-        statement_timeout: statementTimeoutMs,
-        synchronous_commit: 'on',
-        ...plannerSettings,
-      } as Record<string, string | number>,
-    });
+    const settings = {
+      application_name: 'local-plus ledger',
+      statement_timeout: statementTimeoutMs,
+      synchronous_commit: 'on',
+      ...plannerSettings,
+    } as Record<string, string | number>;
+    const sql = openConnection(
+      databaseUrl,
+      { connect_timeout: connectTimeoutS, fetch_types: false, prepare: true, connection: settings },
+      () => {
+        if (this.#connections.get(connection) === sql) this.#connections.delete(connection);
+      },
+    );
     this.#connections.set(connection, sql);
     return sql;
   }

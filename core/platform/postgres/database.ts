@@ -9,13 +9,14 @@
  *   this process stood still is read before anybody is told that it said nothing.
  * - P3 a read that lost its connection is sent once more; a write never is, because it may have happened. (After a loss
  *   the driver may give the old error to the next statement, too.)
- * - P4 a result has no holes: after a statement that failed, or lost its connection, in the middle of its rows, the driver
+ * - P4 a connection that ended is used no more ({@link file://./connection.ts}), and a result has no holes: after a statement that failed, or lost its connection, in the middle of its rows, the driver
  *   begins the next result of that connection at the place where the failed one ended.
  *
  * Must not know: any table.
  */
 import postgres from 'postgres';
 import type { Log } from '../telemetry/index.ts';
+import { type ConnectionOptions, openConnection } from './connection.ts';
 import { classify, DatabaseUnavailable } from './errors.ts';
 import { Places } from './places.ts';
 
@@ -49,63 +50,99 @@ const OID = { bigint: 20, textArray: 1009, uuidArray: 2951 } as const;
 /** Statements that the driver has of each connection: it cannot give one back, so all others wait here. */
 const SENT_PER_CONNECTION = 16;
 
+/** One of the pool's connections. */
+interface Member {
+  readonly sql: postgres.Sql;
+  /** Statements that the driver has of it. */
+  underWay: number;
+  /** When it had its last answer of the server. */
+  answeredMs: number;
+}
+
 export function createDatabase(options: DatabaseOptions): Database {
   const patienceMs = options.statementMs + options.statementGraceMs;
   const places = new Places(options.connectionsMax * SENT_PER_CONNECTION);
-  /** When a pool, and a connection of it, had its last answer of the server. */
-  const answeredMs = new WeakMap<object, number>();
-  let pool = open(options);
+  let members: readonly Member[] = [];
   let isClosed = false;
 
-  function replace(dead: postgres.Sql, graceMs: number): void {
-    if (pool !== dead || isClosed) return;
-    options.log.warn('database does not answer: connections are replaced', { database: options.name });
-    pool = open(options);
-    end(dead, graceMs);
+  /** One that has nothing to do; else a further one; else the one that has least to do. */
+  function choose(): Member {
+    let idlest: Member | null = null;
+    for (const member of members) {
+      if (idlest === null || member.underWay < idlest.underWay) idlest = member;
+    }
+    const isEnough = idlest?.underWay === 0 || members.length === options.connectionsMax;
+    return idlest !== null && isEnough ? idlest : join();
   }
 
-  function end(sql: postgres.Sql, graceMs: number): Promise<void> {
-    return sql.end({ timeout: graceMs / 1_000 }).catch((error: unknown) => {
-      options.log.warn('database connections could not be ended', { error });
+  function join(): Member {
+    const sql = openConnection(options.url, driverOptions(options), () => {
+      members = members.filter((each) => each !== member);
     });
+    const member: Member = { sql, underWay: 0, answeredMs: Number.NEGATIVE_INFINITY };
+    members = [...members, member];
+    return member;
   }
 
-  function heard(sql: postgres.Sql, connection: object | null): void {
-    const nowMs = performance.now();
-    answeredMs.set(sql, nowMs);
-    if (connection !== null) answeredMs.set(connection, nowMs);
+  function endAll(all: readonly Member[], graceMs: number): Promise<unknown> {
+    const ends = all.map(({ sql }) =>
+      sql.end({ timeout: graceMs / 1_000 }).catch((error: unknown) => {
+        options.log.warn('database connections could not be ended', { error });
+      }),
+    );
+    return Promise.all(ends);
   }
 
   /** P2. */
-  function judge(sql: postgres.Sql, connection: object | null, sentMs: number): void {
-    const hasAnswered = (what: object): boolean => (answeredMs.get(what) ?? Number.NEGATIVE_INFINITY) > sentMs;
-    if (hasAnswered(connection ?? sql)) return;
-    replace(sql, hasAnswered(sql) ? options.statementMs : 0);
+  function judge(member: Member, sentMs: number): void {
+    const hasAnswered = ({ answeredMs }: Member): boolean => answeredMs > sentMs;
+    if (hasAnswered(member) || !members.includes(member) || isClosed) return;
+    options.log.warn('database does not answer: connections are replaced', { database: options.name });
+    const all = members;
+    members = [];
+    void endAll(all, all.some(hasAnswered) ? options.statementMs : 0);
+  }
+
+  /**
+   * One was lost. Those that have nothing to do may be dead, too, and nobody would notice: the next statement goes to a new one. One
+   * that could not be made is tried again.
+   */
+  function giveUp(lost: Member): void {
+    if (lost.answeredMs === Number.NEGATIVE_INFINITY) return;
+    const idle = members.filter((each) => each === lost || each.underWay === 0);
+    members = members.filter((each) => !idle.includes(each));
+    void endAll(idle, 0);
   }
 
   /** In a place that was taken, and is given back when the driver is done with it, however long nobody has waited any more. */
   async function send<Row>(statement: string, parameters: readonly Parameter[]): Promise<readonly Row[]> {
-    const sql = pool;
+    const member = choose();
     const sentMs = performance.now();
-    const rows = sql.unsafe<Row[] & object[]>(statement, [...parameters] as postgres.ParameterOrJSON<never>[], {
-      prepare: true,
-    });
-    const callOff = afterReading(patienceMs, () => judge(sql, connectionOf(rows), sentMs));
+    member.underWay++;
+    const callOff = afterReading(patienceMs, () => judge(member, sentMs));
     try {
-      const found = withoutHoles<Row>(await rows);
-      heard(sql, connectionOf(rows));
-      return found;
-    } catch (error) {
+      const rows = await member.sql.unsafe<Row[] & object[]>(
+        statement,
+        [...parameters] as postgres.ParameterOrJSON<never>[],
+        { prepare: true },
+      );
+      member.answeredMs = performance.now();
+      return withoutHoles<Row>(rows);
+    } catch (cause) {
       // What the driver says by itself is another class.
-      if (error instanceof postgres.PostgresError) heard(sql, connectionOf(rows));
-      throw classify(error);
+      if (cause instanceof postgres.PostgresError) member.answeredMs = performance.now();
+      const error = classify(cause);
+      if (error instanceof DatabaseUnavailable && error.connectionLost) giveUp(member);
+      throw error;
     } finally {
+      member.underWay--;
       callOff();
       places.give();
     }
   }
 
   async function once<Row>(statement: string, parameters: readonly Parameter[]): Promise<readonly Row[]> {
+    if (isClosed) throw new DatabaseUnavailable('the pool was closed here', { connectionLost: false });
     const endMs = performance.now() + patienceMs;
     if (!places.take() && !(await places.wait(patienceMs))) {
       throw new DatabaseUnavailable('too many statements wait for the database', { connectionLost: false });
@@ -133,7 +170,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     write: <Row>(statement: string, parameters: readonly Parameter[] = []) => once<Row>(statement, parameters),
     async close(graceMs) {
       isClosed = true;
-      await end(pool, graceMs);
+      await endAll(members, graceMs);
     },
   };
 }
@@ -150,28 +187,20 @@ function afterReading(timeMs: number, run: () => void): () => void {
   };
 }
 
-/** The driver's own mark of the connection that a statement was sent on; null: it was not sent yet. */
-function connectionOf(query: object): object | null {
-  const state: unknown = Reflect.get(query, 'state');
-  return typeof state === 'object' ? state : null;
-}
-
-function open(options: DatabaseOptions): postgres.Sql {
-  return postgres(options.url, {
-    max: options.connectionsMax,
+function driverOptions(options: DatabaseOptions): ConnectionOptions {
+  return {
     connect_timeout: options.connectMs / 1_000,
-    // A pool that cannot connect says so at once; who asks again decides when.
+    // Who cannot connect is told at once, and decides when to ask again.
     backoff: false,
     fetch_types: false,
     prepare: true,
-    onnotice: () => undefined,
     connection: { application_name: options.name, statement_timeout: options.statementMs },
     types: {
       bigint: { to: OID.bigint, from: [OID.bigint], serialize: String, parse: safeInteger },
       textArray: { to: OID.textArray, from: [OID.textArray], serialize: arrayLiteral, parse: refuseArray },
       uuidArray: { to: OID.uuidArray, from: [OID.uuidArray], serialize: arrayLiteral, parse: refuseArray },
     },
-  });
+  };
 }
 
 /** P4. What is behind the holes is whole. */

@@ -3,11 +3,13 @@
  * way, and for what ends with a connection, like a lock.
  *
  * - C1 every statement ends: the server cancels it first; without any word of it, it is given up.
- * - C2 whatever fails, the connection is given up with it: after a loss the driver may report the old error again.
+ * - C2 whatever fails, the connection is given up with it: after a loss the driver may report the old error again. One that ended
+ *   is given up, too.
  * - C3 a host that vanishes says no goodbye: the server asks a silent connection whether anybody is there, and ends the session,
  *   and what ends with it, within half a minute. By its own defaults that takes two hours.
  */
-import postgres from 'postgres';
+import type postgres from 'postgres';
+import { endConnection, openConnection } from './connection.ts';
 
 export interface LoneConnectionOptions {
   readonly url: string;
@@ -77,31 +79,20 @@ export class LoneConnection {
   }
 
   #connect(): postgres.Sql {
-    const { url, name, settings, ended } = this.#options;
-    const sql: postgres.Sql = postgres(url, {
-      max: 1,
-      idle_timeout: 0,
-      max_lifetime: null,
-      connect_timeout: CONNECT_S,
-      fetch_types: false,
-      prepare: true,
-      onnotice: () => undefined,
-      // The driver would connect anew behind our back.
-      onclose: () => {
-        if (this.#sql === sql) ended?.();
+    const { url, name, settings } = this.#options;
+    const connection = {
+      application_name: name,
+      statement_timeout: STATEMENT_MS,
+      ...keepalives,
+      ...settings,
+    } as Record<string, string | number>;
+    const sql = openConnection(
+      url,
+      { connect_timeout: CONNECT_S, fetch_types: false, prepare: true, connection },
+      () => {
+        if (this.#sql === sql) void this.close();
       },
-      connection: {
-        application_name: name,
-        statement_timeout: STATEMENT_MS,
-        ...keepalives,
-        ...settings,
-      } as Record<string, string | number>,
-    });
+    );
     return sql;
   }
-}
-
-/** A dead peer may never acknowledge the close: the connection is then left to the kernel's own time-outs. */
-export async function endConnection(sql: postgres.Sql, graceMs: number): Promise<void> {
-  await Promise.race([sql.end({ timeout: 0 }), new Promise((resolve) => setTimeout(resolve, graceMs).unref())]);
 }

@@ -4,7 +4,7 @@
  *
  * The connection is never quietly replaced: what is run after it was lost would run outside the transaction.
  */
-import postgres from 'postgres';
+import { openConnection } from './connection.ts';
 import { keepalives } from './lone-connection.ts';
 
 export interface TransactionOptions {
@@ -23,19 +23,19 @@ export async function inTransaction<Result>(
   work: (run: Run) => Promise<Result>,
 ): Promise<Result> {
   let isLost = false;
-  const sql = postgres(url, {
-    max: 1,
-    max_lifetime: null,
-    fetch_types: false,
-    prepare: false,
-    connect_timeout: connectMs / 1_000,
-    // It may hold a lock that everybody waits for: of a host that vanished the server has to hear.
-    connection: { application_name: name, ...keepalives },
-    onnotice: () => undefined,
-    onclose: () => {
+  const sql = openConnection(
+    url,
+    {
+      fetch_types: false,
+      prepare: false,
+      connect_timeout: connectMs / 1_000,
+      // It may hold a lock that everybody waits for: of a host that vanished the server has to hear.
+      connection: { application_name: name, ...keepalives },
+    },
+    () => {
       isLost = true;
     },
-  });
+  );
   const run: Run = async (text) => {
     if (isLost) throw new Error('the connection was lost: nothing was changed');
     return [...(await sql.unsafe(text))];
