@@ -193,6 +193,25 @@ describe('the pool', () => {
     assert.ok((await database.read('select 1 from told')).length <= 1);
   });
 
+  it('opens no connection any more once it is closed, for those who waited for their turn either', async () => {
+    const name = 'closed while they waited';
+    const database = pool(stack.postgres.url, { name, connectionsMax: 1 });
+    const writes = Array.from({ length: 24 }, () => database.write('select pg_sleep(0.05)'));
+    const outcomes = Promise.allSettled(writes);
+    await writes[0];
+    await database.close(0);
+    const failed = (await outcomes).flatMap((each) => (each.status === 'rejected' ? [String(each.reason)] : []));
+    assert.ok(
+      failed.some((reason) => reason.includes('the pool was closed here')),
+      String(failed),
+    );
+    await assert.rejects(database.read('select 1'), DatabaseUnavailable);
+    await eventually('none is left', async () => {
+      const sql = stack.sql();
+      return (await sql`select 1 from pg_stat_activity where application_name = ${name}`).length === 0;
+    });
+  });
+
   it('lets the others finish what they have when one of its connections goes silent', async () => {
     const { port } = stack.postgres;
     const wire = new Wire(port);

@@ -142,10 +142,13 @@ export function createDatabase(options: DatabaseOptions): Database {
   }
 
   async function once<Row>(statement: string, parameters: readonly Parameter[]): Promise<readonly Row[]> {
-    if (isClosed) throw new DatabaseUnavailable('the pool was closed here', { connectionLost: false });
     const endMs = performance.now() + patienceMs;
     if (!places.take() && !(await places.wait(patienceMs))) {
       throw new DatabaseUnavailable('too many statements wait for the database', { connectionLost: false });
+    }
+    if (isClosed) {
+      places.give();
+      throw new DatabaseUnavailable('the pool was closed here', { connectionLost: false });
     }
     const { promise: silence, reject } = Promise.withResolvers<never>();
     const callOff = afterReading(Math.max(0, endMs - performance.now()), () =>
