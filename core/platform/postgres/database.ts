@@ -7,10 +7,9 @@
  *   a black hole would be waited for until the kernel gives up: the pool is replaced. If the others answer, they finish what they
  *   have; if nobody does, all is cut at once. Who only waited for its turn too long cuts nobody. And what the server said while
  *   this process stood still is read before anybody is told that it said nothing.
- * - P3 a read that lost its connection is sent once more; a write never is, because it may have happened. (After a loss
- *   the driver may give the old error to the next statement, too.)
- * - P4 a connection that ended is used no more ({@link file://./connection.ts}), and a result has no holes: after a statement that failed, or lost its connection, in the middle of its rows, the driver
- *   begins the next result of that connection at the place where the failed one ended.
+ * - P3 a read that lost its connection is sent once more; a write never is, because it may have happened.
+ * - P4 a connection that ended is used no more ({@link file://./connection.ts}), and a result has no holes: after a statement that
+ *   failed in the middle of its rows the driver begins the next result of that connection at the place where it ended.
  *
  * Must not know: any table.
  */
