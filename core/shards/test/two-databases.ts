@@ -106,6 +106,22 @@ export class TwoDatabases {
     return counts.reduce((sum, [row]) => sum + (row?.count ?? 0), 0);
   }
 
+  /** Rows, over both, that liability has not summed yet. */
+  async unsummed(): Promise<number> {
+    const cuts = await this.sql(1)<{ database_id: number; writer_id: number; seq: string }[]>`
+      select database_id, writer_id, seq::text as seq from liability_cuts`;
+    const counts = await Promise.all(
+      ([1, 2] as const).map((id) => {
+        const own = JSON.stringify(cuts.filter(({ database_id: databaseId }) => databaseId === id));
+        return this.sql(id)<{ count: number }[]>`
+          select count(*)::int as count from transactions as t where not exists (
+            select from json_to_recordset(${own}::text::json) as c (writer_id int, seq bigint)
+            where c.writer_id = t.seq >> 53 and t.seq <= c.seq)`;
+      }),
+    );
+    return counts.reduce((sum, [row]) => sum + (row?.count ?? 0), 0);
+  }
+
   async stop(): Promise<void> {
     await this.stack.stop();
     await Promise.all([...this.#connections.values()].map((connections) => connections.close()));
