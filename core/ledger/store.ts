@@ -132,7 +132,7 @@ export class PostgresLedgerStore implements LedgerStore {
     } as Record<string, string | number>;
     const sql = openConnection(
       databaseUrl,
-      { connect_timeout: connectTimeoutS, fetch_types: false, prepare: true, connection: settings },
+      { connect_timeout: connectTimeoutS, prepare: true, connection: settings },
       () => {
         if (this.#connections.get(connection) === sql) this.#connections.delete(connection);
       },

@@ -220,14 +220,14 @@ describe('moves of shards', () => {
     assert.equal(first.supersededCalls, 1);
   });
 
-  it('who was silent for too long shows state again as soon as a beat is answered, and those who ask wait for it', async () => {
+  /** A process among others whose beats are held, until it may not show state any more. */
+  async function silenced() {
     let held: Promise<void> | null = null;
-    let beats = 0;
-    let beganMs = 0;
+    const beats = { count: 0, lastMs: 0 };
     const first = await join(1, {
       beat: async (membership) => {
-        beats++;
-        beganMs = systemClock.monotonicMs();
+        beats.count++;
+        beats.lastMs = systemClock.monotonicMs();
         await held;
         return store.beat(membership);
       },
@@ -236,12 +236,17 @@ describe('moves of shards', () => {
     const { promise, resolve: goOn } = Promise.withResolvers<void>();
     held = promise;
     await eventually('it was silent for too long', () => !first.keeper.mayShowState);
-    await eventually('its last beat is too old', () => systemClock.monotonicMs() - beganMs > limits.leaseMs);
-    const beatsBefore = beats;
+    return { first, beats, goOn };
+  }
+
+  it('who was silent for too long shows state again as soon as a beat is answered, and those who ask wait for it', async () => {
+    const { first, beats, goOn } = await silenced();
+    await eventually('its last beat is too old', () => systemClock.monotonicMs() - beats.lastMs > limits.leaseMs);
+    const before = beats.count;
     const asked = Promise.all([first.keeper.confirmState(), first.keeper.confirmState()]);
     goOn();
     assert.deepEqual(await asked, [true, true]);
-    assert.ok(beats > beatsBefore, 'the one that was held had begun before the silence: it says nothing of now');
+    assert.ok(beats.count > before, 'the one that was held had begun before the silence: it says nothing of now');
     assert.equal(first.keeper.mayShowState, true);
   });
 
@@ -264,17 +269,7 @@ describe('moves of shards', () => {
   });
 
   it('K5: from the first beat on that finds another epoch nothing is shown from memory any more', async () => {
-    let held: Promise<void> | null = null;
-    const first = await join(1, {
-      beat: async (membership) => {
-        await held;
-        return store.beat(membership);
-      },
-    });
-    await shared(first, await join(2));
-    const { promise, resolve: goOn } = Promise.withResolvers<void>();
-    held = promise;
-    await eventually('it was silent for too long', () => !first.keeper.mayShowState);
+    const { first, goOn } = await silenced();
     await database.sql`update writers set epoch = epoch + 1 where id = 1`;
     let shown = 0;
     const watching = setInterval(() => {

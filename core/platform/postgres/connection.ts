@@ -9,7 +9,7 @@ import postgres from 'postgres';
 
 export type ConnectionOptions = Omit<
   postgres.Options<Record<string, postgres.PostgresType>>,
-  'max' | 'idle_timeout' | 'max_lifetime' | 'onclose' | 'onnotice' | 'onparameter'
+  'max' | 'idle_timeout' | 'max_lifetime' | 'fetch_types' | 'onclose' | 'onnotice' | 'onparameter'
 >;
 
 const CLOSE_MS = 1_000;
@@ -26,6 +26,7 @@ export function openConnection(url: string, options: ConnectionOptions, ended: (
     max: 1,
     idle_timeout: 0,
     max_lifetime: null,
+    fetch_types: false,
     onnotice: () => undefined,
     // The server tells its settings when it has let somebody in.
     onparameter: () => {

@@ -194,7 +194,6 @@ function driverOptions(options: DatabaseOptions): ConnectionOptions {
     connect_timeout: options.connectMs / 1_000,
     // Who cannot connect is told at once, and decides when to ask again.
     backoff: false,
-    fetch_types: false,
     prepare: true,
     connection: { application_name: options.name, statement_timeout: options.statementMs },
     types: {

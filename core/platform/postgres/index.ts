@@ -1,5 +1,4 @@
 /** The door of Postgres: a pool for reads and single-statement writes, its errors, the readiness probe, migration. */
-
 export { endConnection, openConnection } from './connection.ts';
 export { type Creation, type CreationKey, createOnce, operatorId, requestHash } from './creation.ts';
 export { createDatabase, type Database, type DatabaseOptions, type Parameter } from './database.ts';

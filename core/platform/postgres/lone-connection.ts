@@ -86,13 +86,9 @@ export class LoneConnection {
       ...keepalives,
       ...settings,
     } as Record<string, string | number>;
-    const sql = openConnection(
-      url,
-      { connect_timeout: CONNECT_S, fetch_types: false, prepare: true, connection },
-      () => {
-        if (this.#sql === sql) void this.close();
-      },
-    );
+    const sql = openConnection(url, { connect_timeout: CONNECT_S, prepare: true, connection }, () => {
+      if (this.#sql === sql) void this.close();
+    });
     return sql;
   }
 }

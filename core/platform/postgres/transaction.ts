@@ -26,7 +26,6 @@ export async function inTransaction<Result>(
   const sql = openConnection(
     url,
     {
-      fetch_types: false,
       prepare: false,
       connect_timeout: connectMs / 1_000,
       // It may hold a lock that everybody waits for: of a host that vanished the server has to hear.

@@ -41,21 +41,13 @@ export const coreWithoutPeers: Fault = {
   leaves: 'what others had handed over to it, or it to them, happened once or not at all; then all is as before',
   standsFor: 'an asymmetric partition: two processes cannot hear each other, and both reach the database',
   forMs: [1_000, 6_000],
-  async strike({ stage, mark, pause }, { core, forMs, flag }) {
-    const { namespaces } = stage;
-    if ('missing' in namespaces) return;
-    const part = stage.core(core);
-    await part.isBack();
-    const atMs = performance.now();
-    const heal = await namespaces.lose(core, 'peers', flag ? 'from-core' : 'to-core');
-    try {
-      await pause(forMs);
-    } finally {
-      await heal();
-    }
-    mark({ kind: 'core-parted', atMs, core, wasReplaced: false });
-    await part.isBack();
-  },
+  strike: (scene, draw) =>
+    cutForAWhile(
+      scene,
+      draw,
+      [draw.core],
+      [(network) => network.lose(draw.core, 'peers', draw.flag ? 'from-core' : 'to-core')],
+    ),
 };
 
 export const corePairParted: Fault = {
@@ -67,27 +59,40 @@ export const corePairParted: Fault = {
     'what one had handed over to the other happened once or not at all; nobody takes anything over; then all is as before',
   standsFor: 'a broken route between two of many processes',
   forMs: [1_000, 6_000],
-  async strike({ stage, mark, pause }, { core, count, forMs, flag }) {
-    const { namespaces } = stage;
-    if ('missing' in namespaces) return;
-    const others = stage.cores.map((_, index) => index + 1).filter((number) => number !== core);
+  strike(scene, draw) {
+    const { core, count, flag } = draw;
+    const others = scene.stage.cores.map((_, index) => index + 1).filter((number) => number !== core);
     const other = others[count % others.length] as number;
-    for (const number of [core, other]) await stage.core(number).isBack();
-    const atMs = performance.now();
-    const heals: Heal[] = [];
-    try {
-      heals.push(await namespaces.part(core, other));
-      if (flag) heals.push(await namespaces.part(other, core));
-      await pause(forMs);
-    } finally {
-      for (const heal of heals) await heal();
-    }
-    mark({ kind: 'core-parted', atMs, core, wasReplaced: false });
-    for (const number of [core, other]) await stage.core(number).isBack();
+    const cuts: Cut[] = [(network) => network.part(core, other)];
+    if (flag) cuts.push((network) => network.part(other, core));
+    return cutForAWhile(scene, draw, [core, other], cuts);
   },
 };
 
 type Cut = (network: Network) => Promise<Heal>;
+
+/** Nobody is replaced: each of `cores` still reaches the database. */
+async function cutForAWhile(
+  { stage, mark, pause }: Scene,
+  { core, forMs }: Draw,
+  cores: readonly number[],
+  cuts: readonly Cut[],
+): Promise<void> {
+  const { namespaces } = stage;
+  if ('missing' in namespaces) return;
+  const areBack = () => Promise.all(cores.map((number) => stage.core(number).isBack()));
+  await areBack();
+  const atMs = performance.now();
+  const heals: Heal[] = [];
+  try {
+    for (const cut of cuts) heals.push(await cut(namespaces));
+    await pause(forMs);
+  } finally {
+    for (const heal of heals) await heal();
+  }
+  mark({ kind: 'core-parted', atMs, core, wasReplaced: false });
+  await areBack();
+}
 
 async function cutUntilReplaced(scene: Scene, { core, forMs }: Draw, cut: Cut): Promise<void> {
   const { namespaces } = scene.stage;
