@@ -88,8 +88,8 @@ export interface Batch {
   readonly batch: number;
   readonly posted: readonly PostedRow[];
   readonly refused: readonly RefusedRow[];
-  /** Keys of its rows that were not looked up: the batch is refused if any of them was used. */
-  readonly newKeys: readonly Key[];
+  /** Keys of its rows were not looked up: the batch is refused if one of them was used. */
+  readonly isOptimistic: boolean;
 }
 
 export interface Key {
@@ -130,8 +130,8 @@ export interface LedgerStore {
    * One durable, atomic write: advances the writer from `batch − 1` to `batch` under its epoch, and inserts.
    *
    * Resolves to whether it was applied: if not, the writer was superseded, or this batch is committed already;
-   * `position` tells which. Failures: `refused` (nothing was written and the same batch will never be; a new key that was
-   * used is looked for only where the writer stands at `batch − 1`, so that no batch meets its own keys), `unknown`
+   * `position` tells which. Failures: `refused` (nothing was written and the same batch will never be; a used key counts
+   * only where the writer stands at `batch − 1`, so that no batch meets its own keys), `unknown`
    * (written or not).
    */
   commit(batch: Batch): Promise<boolean>;

@@ -210,29 +210,24 @@ export function ledgerStoreConformance(name: string, open: () => Promise<StoreFi
       assert.equal(await store.commit(batchOf(second, { posted: [posted(bystander, 1)] })), true);
     });
 
-    it('refuses a batch with a new key that was used, by a transaction or a refusal; the writer can go on', async () => {
+    it('refuses an optimistic batch with a key that was used, by a transaction or a refusal; the writer can go on', async () => {
       const writer = await claimed();
       const [accountId, other] = [newAccountId(), newAccountId()];
       const [moved, denied] = [posted(accountId, 1), refused(accountId, 'denied')];
-      const first = batchOf(next(writer), { posted: [moved], refused: [denied], newKeys: [moved.facts, denied.facts] });
+      const first = batchOf(next(writer), { posted: [moved], refused: [denied], isOptimistic: true });
       assert.equal(await store.commit(first), true);
       assert.equal(await store.commit(first), false, 'sent again, it is not in its own way');
       const second = { writerId, epoch: writer.epoch, batch: writer.batch + 2 };
       const fresh = posted(other, 1);
       const again = [
-        {
-          posted: [fresh, posted(accountId, 2, { idempotencyKey: denied.facts.idempotencyKey })],
-          newKeys: [denied.facts],
-        },
-        {
-          posted: [fresh],
-          refused: [refused(accountId, moved.facts.idempotencyKey)],
-          newKeys: [fresh.facts, moved.facts],
-        },
+        { posted: [fresh, posted(accountId, 2, { idempotencyKey: denied.facts.idempotencyKey })] },
+        { posted: [fresh, posted(accountId, 2, { idempotencyKey: moved.facts.idempotencyKey })] },
+        { posted: [fresh], refused: [refused(accountId, moved.facts.idempotencyKey)] },
+        { posted: [fresh], refused: [refused(accountId, denied.facts.idempotencyKey)] },
       ];
       for (const rows of again) {
         await assert.rejects(
-          store.commit(batchOf(second, rows)),
+          store.commit(batchOf(second, { ...rows, isOptimistic: true })),
           (cause) => cause instanceof StoreFailure && cause.outcome === 'refused',
         );
         assert.deepEqual((await store.lookUp({ keys: [fresh.facts], accounts: [other] })).keys, [null]);
@@ -240,10 +235,10 @@ export function ledgerStoreConformance(name: string, open: () => Promise<StoreFi
       }
       // The same key of another account is another one.
       const elsewhere = posted(other, 1, { idempotencyKey: moved.facts.idempotencyKey });
-      assert.equal(await store.commit(batchOf(second, { posted: [elsewhere], newKeys: [elsewhere.facts] })), true);
+      assert.equal(await store.commit(batchOf(second, { posted: [elsewhere], isOptimistic: true })), true);
       const stale = { ...second, epoch: writer.epoch - 1, batch: second.batch + 1 };
       assert.equal(
-        await store.commit(batchOf(stale, { posted: [], newKeys: [moved.facts] })),
+        await store.commit(batchOf(stale, { posted: [moved], isOptimistic: true })),
         false,
         'not ours any more',
       );

@@ -8,7 +8,7 @@ import {
   uuidV7,
 } from '@local-plus/contracts';
 import type { Posting } from '../account/model.ts';
-import type { Batch, Key, PostedRow, RefusedRow, RequestFacts } from '../ports.ts';
+import type { Batch, PostedRow, RefusedRow, RequestFacts } from '../ports.ts';
 
 export function newAccountId(): AccountId {
   return uuidV7<AccountId>(Date.now());
@@ -79,7 +79,7 @@ export function refused(accountId: AccountId, key: string, part = 0): RefusedRow
 
 export function batchOf(
   writer: { writerId: number; epoch: number; batch: number },
-  rows: { posted?: readonly PostedRow[]; refused?: readonly RefusedRow[]; newKeys?: readonly Key[] },
+  rows: { posted?: readonly PostedRow[]; refused?: readonly RefusedRow[]; isOptimistic?: boolean },
 ): Batch {
-  return { posted: [], refused: [], newKeys: [], ...writer, ...rows };
+  return { posted: [], refused: [], isOptimistic: false, ...writer, ...rows };
 }

@@ -115,11 +115,7 @@ export class Pending implements KeyAsker {
     this.#keysToLearn--;
   }
 
-  /** It can be decided without a look-up of its key: it has no other, and its account is in memory. */
-  get canBeOptimistic(): boolean {
-    return this.also.length === 0 && this.actor.committed !== null;
-  }
-
+  /** It needs no look-up: the batch sees to its one key. */
   assumeKeyNew(): void {
     this.isOptimistic = true;
     this.#keysToLearn--;

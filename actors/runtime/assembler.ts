@@ -8,7 +8,7 @@
 import { chainText } from '../account/chain.ts';
 import { decide, InvariantViolation } from '../account/domain.ts';
 import type { AccountState, Command, Posting, RefusalCode } from '../account/model.ts';
-import type { Clock, Key, Log, PostedRow, RefusedRow, StoredOutcome } from '../ports.ts';
+import type { Clock, Log, PostedRow, RefusedRow, StoredOutcome } from '../ports.ts';
 import type { Actor, Pending, PendingPart } from './actor.ts';
 import type { RuntimeLimits } from './limits.ts';
 import type { Outcome } from './outcome.ts';
@@ -34,8 +34,8 @@ export class Rows {
   readonly postedStates: AccountState[] = [];
   readonly refused: RefusedRow[] = [];
   readonly refusedBy: Pending[] = [];
-  /** Of those whose key was not looked up. */
-  readonly newKeys: Key[] = [];
+  /** Keys of some were not looked up. */
+  isOptimistic = false;
   /** All of them, in the order of decision. */
   readonly pendings: Pending[] = [];
 
@@ -159,7 +159,7 @@ export class Assembler {
     }
     this.#trail.length = 0;
     pending.decided = true;
-    if (pending.isOptimistic) this.#open.newKeys.push(request.facts);
+    if (pending.isOptimistic) this.#open.isOptimistic = true;
     this.#open.pendings.push(pending);
   }
 

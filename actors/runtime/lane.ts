@@ -6,8 +6,8 @@
  * W1 A statement is sent when none is in the air, with whatever is there: no linger, bounded size. A second one follows
  *    it on the same connection as soon as it is worth a statement of its own, so that the store need not wait for us.
  * W2 Batch n + 1 is applied only on top of batch n: the fence compares, the connection keeps the order.
- * W3 A command is decided only after its key was looked up, in a state that holds every batch before its own. Or, where
- *    nothing is in the air and few wait, for an optimistic batch: one that the store refuses if a key was used.
+ * W3 A command is decided in a state that holds every batch before its own: after its key was looked up, or, as long as
+ *    nobody repeats himself, for an optimistic batch: one that the store refuses if a key was used.
  * W4 What a batch made true leaves the lane only after its commit and its predecessor's (I4); replies are taken in order.
  * W5 After an unknown outcome nothing is decided: what is in the air is sent again, in order, until it is known to be
  *    committed, or the writer to be superseded. Time decides nothing here; it only paces the attempts.
@@ -44,10 +44,9 @@ export class Lane implements CommitStage {
   #batch = 0;
   /** Commands per batch for now: halved by a refused statement, doubled by a committed one (W6). */
   #commandsMaxNow: number;
-  /** Commands of the last committed batch. */
-  #commandsLast = 0;
-  /** Keys to be looked up before the next optimistic batch. */
+  /** Keys to be looked up before the next optimistic batch: counted from the last one that was used. */
   #keysUntilOptimistic = 0;
+  #keysInDoubt = 0;
 
   constructor(ports: LanePorts) {
     this.#ports = ports;
@@ -55,7 +54,10 @@ export class Lane implements CommitStage {
     this.#lookUps = new LookUps({
       ...ports,
       wake: (actor) => this.#assembler.wakeAround(actor),
-      found: () => this.#flush(),
+      found: (usedKeys) => {
+        if (usedKeys > 0) this.#keysUntilOptimistic = this.#keysInDoubt;
+        this.#flush();
+      },
       failed: (actor) => {
         actor.failReaders();
         this.#empty(actor);
@@ -125,11 +127,16 @@ export class Lane implements CommitStage {
     if (this.#state !== 'superseded') this.#state = 'stopped';
   }
 
-  /** A new request in its actor's mailbox: its keys are looked up. */
-  lookUp(pending: Pending): void {
-    if (this.#keysUntilOptimistic > 0) this.#keysUntilOptimistic--;
-    this.#lookUps.addKey(pending);
-    for (const part of pending.also) this.#lookUps.addKey(part);
+  /** A new request in its actor's mailbox: its keys are looked up, or taken for new. */
+  enter(pending: Pending): void {
+    if (this.#ports.limits.isOptimistic && this.#keysUntilOptimistic === 0 && pending.also.length === 0) {
+      pending.assumeKeyNew();
+      this.#assembler.wake(pending.actor);
+    } else {
+      if (this.#keysUntilOptimistic > 0) this.#keysUntilOptimistic--;
+      this.#lookUps.addKey(pending);
+      for (const part of pending.also) this.#lookUps.addKey(part);
+    }
     this.#schedule();
   }
 
@@ -138,32 +145,15 @@ export class Lane implements CommitStage {
     this.#schedule();
   }
 
-  /** Lets the requests of one moment share a look-up, or go without. */
+  /** Lets the requests of one moment share a statement. */
   #schedule(): void {
     if (this.#flushSoon || this.#state !== 'running') return;
     this.#flushSoon = true;
     this.#ports.timer.soon(() => {
       this.#flushSoon = false;
-      const hasOptimistic = this.#takeOptimistic();
       this.#lookUps.flush();
-      if (hasOptimistic) this.#flush();
+      this.#flush();
     });
-  }
-
-  /**
-   * W3: nobody waits for a look-up whom an optimistic batch can take at once. Not after a large batch: then there is much to
-   * do, and more gets into the next one while its keys are looked up. True: there is one to be sent.
-   */
-  #takeOptimistic(): boolean {
-    if (this.#state !== 'running' || this.#flights.length > 0 || this.#keysUntilOptimistic > 0) return false;
-    const { optimisticKeysMax } = this.#ports.limits;
-    if (this.#commandsLast > optimisticKeysMax) return false;
-    const pendings = this.#lookUps.takeOptimistic(optimisticKeysMax);
-    for (const pending of pendings) {
-      pending.assumeKeyNew();
-      this.#assembler.wake(pending.actor);
-    }
-    return pendings.length > 0;
   }
 
   /** W1: sends one batch, if there is anything worth it. */
@@ -192,8 +182,8 @@ export class Lane implements CommitStage {
   #batchOf(rows: Rows): Batch {
     const { writerId } = this.#ports;
     const batch = this.#batch + this.#flights.length + 1;
-    const { posted, refused, newKeys } = rows;
-    return { writerId, epoch: this.#epoch, batch, posted, refused, newKeys };
+    const { posted, refused, isOptimistic } = rows;
+    return { writerId, epoch: this.#epoch, batch, posted, refused, isOptimistic };
   }
 
   #replied(flight: Flight, reply: boolean | Error): void {
@@ -231,8 +221,7 @@ export class Lane implements CommitStage {
     this.#commandsMaxNow = Math.min(this.#commandsMaxNow * 2, this.#ports.limits.batchCommandsMax);
     this.counters.batches++;
     this.counters.commands += rows.pendings.length;
-    this.#commandsLast = rows.pendings.length;
-    if (batch.newKeys.length > 0) this.counters.optimisticBatches++;
+    if (batch.isOptimistic) this.counters.optimisticBatches++;
     rows.commit();
   }
 
@@ -270,12 +259,16 @@ export class Lane implements CommitStage {
     this.#ports.settle(culprit, { type: 'failed' });
   }
 
-  /** W3: most likely a key was used; whatever else it is comes out once they are looked up. True: some were not. */
+  /**
+   * W3: most likely a key was used; whatever else it is comes out once they are looked up. True: some were not. Who repeats
+   * himself is seldom alone: the next keys are looked up, too, the more of them the more a mistake has cost.
+   */
   #lookUpAfterAll(pendings: readonly Pending[]): boolean {
     const optimists = pendings.filter(({ isOptimistic }) => isOptimistic);
     if (optimists.length === 0) return false;
     this.counters.optimisticRefused++;
-    this.#keysUntilOptimistic = this.#ports.limits.optimismAfterKeys;
+    this.#keysInDoubt = this.#ports.limits.optimismAfterKeys * pendings.length;
+    this.#keysUntilOptimistic = this.#keysInDoubt;
     for (const pending of optimists) {
       pending.lookUpKeyAfterAll();
       this.#lookUps.addKey(pending);

@@ -10,9 +10,9 @@ export interface RuntimeLimits {
   readonly flightsMax: number;
   /** How many commands have to be ready for a batch to follow one that is in the air. */
   readonly overlapCommandsMin: number;
-  /** Keys of one optimistic batch: where more wait, or were in the last batch, they are looked up. 0: they always are. */
-  readonly optimisticKeysMax: number;
-  /** How many keys are looked up, after an optimistic batch was refused, before the next one. */
+  /** Commands are decided without a look-up of their keys, until one was used. */
+  readonly isOptimistic: boolean;
+  /** How many keys are looked up, for each command that was undone because a key was used, before the next optimistic batch. */
   readonly optimismAfterKeys: number;
   /** Look-ups of one statement, of keys and of accounts each. */
   readonly lookUpsMax: number;
@@ -50,8 +50,8 @@ export const runtimeLimits: RuntimeLimits = {
   partsMax: 100,
   flightsMax: 2,
   overlapCommandsMin: 64,
-  optimisticKeysMax: 16,
-  optimismAfterKeys: 10,
+  isOptimistic: true,
+  optimismAfterKeys: 16,
   lookUpsMax: 1_000,
   queueMsMax: 1_000,
   tenantShare: 4,
@@ -76,7 +76,7 @@ export function checkRuntimeLimits(limits: RuntimeLimits): void {
     [limits.partsMax <= positionBounds.placeMax + 1, 'a request fits into a batch of its own'],
     [limits.flightsMax >= 1, 'one batch at least can be in the air'],
     [limits.overlapCommandsMin <= limits.batchCommandsMax, 'what is worth a batch fits into one'],
-    [limits.optimisticKeysMax >= 0 && limits.optimismAfterKeys >= 0, 'keys are counted'],
+    [limits.optimismAfterKeys >= 0, 'keys are counted'],
     [limits.mailboxMax <= limits.pendingMax, 'one mailbox cannot hold more than the process'],
     [limits.pendingMax <= limits.actorsMax, 'every pending command may need an actor of its own'],
     [limits.tenantShare > 0, 'a tenant may have something waiting'],

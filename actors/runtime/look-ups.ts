@@ -18,7 +18,7 @@ import {
   type LookUps as Questions,
   StoreFailure,
 } from '../ports.ts';
-import type { Actor, KeyAsker, Pending } from './actor.ts';
+import type { Actor, KeyAsker } from './actor.ts';
 import type { LookUpStage } from './admission.ts';
 import type { RuntimeLimits } from './limits.ts';
 import { Pace } from './pace.ts';
@@ -31,8 +31,8 @@ export interface LookUpPorts {
   readonly limits: RuntimeLimits;
   /** The actor may be able to go on, and so may those whose requests have a part for it. */
   readonly wake: (actor: Actor) => void;
-  /** The commands of these actors can go on: called once per reply. */
-  readonly found: () => void;
+  /** Their commands can go on: called once per reply, with how many of its keys were used. */
+  readonly found: (usedKeys: number) => void;
   /** Nobody will find out for this actor now: its waiting commands are to be refused. */
   readonly failed: (actor: Actor) => void;
 }
@@ -43,8 +43,6 @@ interface Flight {
   readonly loads: readonly Actor[];
   readonly sentMs: number;
 }
-
-const nobody: readonly Pending[] = [];
 
 export class LookUps implements LookUpStage {
   readonly #ports: LookUpPorts;
@@ -85,19 +83,6 @@ export class LookUps implements LookUpStage {
     this.#keys.push(asker);
   }
 
-  /** Takes those out again that can do without an answer; none where more than `keysMax` wait. */
-  takeOptimistic(keysMax: number): readonly Pending[] {
-    if (this.#keys.length === 0 || this.#keys.length > keysMax) return nobody;
-    const taken: Pending[] = [];
-    this.#keys = this.#keys.filter((asker) => {
-      const { pending } = asker;
-      if (pending === null || !pending.canBeOptimistic) return true;
-      taken.push(pending);
-      return false;
-    });
-    return taken;
-  }
-
   addLoad(actor: Actor): void {
     actor.loading = true;
     this.#loads.push(actor);
@@ -135,12 +120,15 @@ export class LookUps implements LookUpStage {
     for (const [index, actor] of flight.loads.entries()) {
       this.#load(actor, findings.accounts[index] ?? null);
     }
+    let usedKeys = 0;
     for (const [index, asker] of flight.keys.entries()) {
-      asker.learn(findings.keys[index] ?? null);
+      const found = findings.keys[index] ?? null;
+      if (found !== null) usedKeys++;
+      asker.learn(found);
       this.#ports.wake(asker.actor);
     }
     this.flush();
-    this.#ports.found();
+    this.#ports.found(usedKeys);
   }
 
   /** What the store holds may be broken; then this account alone is out of use, and says so. */

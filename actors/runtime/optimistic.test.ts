@@ -18,7 +18,7 @@ interface Warm {
 
 async function warm(limits: Partial<RuntimeLimits> = {}): Promise<Warm> {
   const stage = new Stage();
-  const runtime = stage.runtime({ optimisticKeysMax: 4, optimismAfterKeys: AFTER_KEYS, ...limits });
+  const runtime = stage.runtime({ isOptimistic: true, optimismAfterKeys: AFTER_KEYS, ...limits });
   await runtime.start();
   const account = newAccountId();
   await runtime.submit(stage.request(account, 'earn', 10, 'warm'));
@@ -31,60 +31,53 @@ const earn = ({ stage, runtime, account }: Warm, key: string, amount = 1): Promi
 const keysOf = ({ stage, account }: Warm) =>
   stage.ledger.transactions(account).map(({ facts }) => facts.idempotencyKey as string);
 
+const typesOf = (outcomes: readonly Outcome[]) => outcomes.map(({ type }) => type);
+
 describe('an optimistic batch', () => {
-  it('goes without a look-up, where the account is in memory and nothing is in the air', async () => {
+  it('goes without a look-up of its keys, however many they are', async () => {
     const on = await warm();
-    const before = on.runtime.status.lookUpStatements;
-    for (const key of ['a', 'b', 'c']) assert.equal((await earn(on, key)).type, 'posted');
+    const keys = Array.from({ length: 100 }, (_, n) => `key ${n}`);
+    const outcomes = await Promise.all(keys.map((key) => earn(on, key)));
+    assert.deepEqual(new Set(typesOf(outcomes)), new Set(['posted']));
     const { lookUpStatements, counters } = on.runtime.status;
-    assert.deepEqual([lookUpStatements - before, counters.optimisticBatches], [0, 3]);
-    assert.deepEqual(keysOf(on), ['warm', 'a', 'b', 'c']);
+    assert.deepEqual([on.stage.keysAsked, lookUpStatements], [0, 1], 'the one that loaded the account');
+    assert.deepEqual([counters.optimisticBatches, counters.commands], [counters.batches, 101]);
+    assert.deepEqual(keysOf(on), ['warm', ...keys]);
   });
 
-  it('takes no cold account, no request of several parts, and nobody while one is in the air', async () => {
+  it('takes no request of several parts', async () => {
     const on = await warm();
     const { stage, runtime, account } = on;
-    const optimists = () => runtime.status.counters.optimisticBatches;
-    await runtime.submit(stage.request(newAccountId(), 'earn', 1, 'cold'));
-    await runtime.submit(
-      stage.group(
-        account,
-        [
-          ['earn', 1],
-          ['burn', 1],
-        ],
-        'group',
-      ),
-    );
-    assert.equal(optimists(), 0);
+    const before = runtime.status.counters.optimisticBatches;
+    const group = [
+      ['earn', 1],
+      ['burn', 1],
+    ] as const;
+    assert.equal((await runtime.submit(stage.group(account, group, 'group'))).type, 'posted');
+    assert.deepEqual([runtime.status.counters.optimisticBatches - before, stage.keysAsked], [0, 2]);
+  });
+
+  it('follows another one that is in the air, and shares its fate where that was mistaken', async () => {
+    const on = await warm({ overlapCommandsMin: 1 });
+    const { stage, runtime } = on;
+    const used = await earn(on, 'used', 5);
     stage.hold('writes');
-    const first = earn(on, 'first');
+    const first = [earn(on, 'used', 5), earn(on, 'a')];
     await stage.settle();
-    const second = earn(on, 'second');
+    const second = [earn(on, 'b'), earn(on, 'c')];
     await stage.settle();
+    const commits = stage.commits;
     stage.release();
-    assert.deepEqual([(await first).type, (await second).type], ['posted', 'posted']);
-    assert.equal(optimists(), 1, 'the second one was looked up meanwhile');
-  });
-
-  it('takes nobody where more wait than it may have', async () => {
-    const on = await warm();
-    const before = on.runtime.status.lookUpStatements;
-    await Promise.all(['a', 'b', 'c', 'd', 'e'].map((key) => earn(on, key)));
-    assert.deepEqual(
-      [on.runtime.status.lookUpStatements - before, on.runtime.status.counters.optimisticBatches],
-      [1, 0],
-    );
-  });
-
-  it('takes nobody after a large batch, until a small one shows that there is little to do', async () => {
-    const on = await warm({ optimisticKeysMax: 2 });
-    const optimists = () => on.runtime.status.counters.optimisticBatches;
-    await Promise.all(['a', 'b', 'c'].map((key) => earn(on, key)));
-    await earn(on, 'alone');
-    assert.equal(optimists(), 0);
-    await earn(on, 'alone again');
-    assert.equal(optimists(), 1);
+    const outcomes = await Promise.all([...first, ...second]);
+    const [again] = outcomes;
+    assert.ok(used.type === 'posted' && again?.type === 'posted' && again.replayed);
+    assert.equal(again.transactionId, used.transactionId);
+    assert.deepEqual(typesOf(outcomes), ['posted', 'posted', 'posted', 'posted']);
+    assert.deepEqual(keysOf(on), ['warm', 'used', 'a', 'b', 'c']);
+    assert.equal(runtime.status.counters.optimisticRefused, 1);
+    assert.equal(stage.commits - commits, 3, 'both were in the air, and went again as one');
+    assert.equal(stage.keysAsked, 4);
+    stage.assertChained(on.account);
   });
 
   it('I3: with a key that was used is refused, looked up, and answered as the first time', async () => {
@@ -93,32 +86,50 @@ describe('an optimistic batch', () => {
     const first = await earn(on, 'k', 5);
     const refused = await runtime.submit(stage.request(account, 'burn', 500, 'r'));
     assert.deepEqual([first.type, refused.type], ['posted', 'refused']);
-    for (const key of ['x', 'y', 'z']) await earn(on, key);
     const [again, fresh] = await Promise.all([earn(on, 'k', 5), earn(on, 'beside it')]);
     assert.ok(first.type === 'posted' && again?.type === 'posted' && again.replayed);
     assert.equal(again.transactionId, first.transactionId);
     assert.ok(fresh?.type === 'posted' && !fresh.replayed);
     assert.equal(runtime.status.counters.optimisticRefused, 1);
-    for (const key of ['s', 't', 'u']) await earn(on, key);
+    for (let key = 0; key < 2 * AFTER_KEYS; key++) await earn(on, `looked up ${key}`);
     const still = await runtime.submit(stage.request(account, 'burn', 500, 'r'));
     assert.ok(still.type === 'refused' && still.replayed, 'a refusal is found in its own table');
     assert.equal(runtime.status.counters.optimisticRefused, 2);
-    for (const key of ['v', 'w', 'q']) await earn(on, key);
+    for (let key = 0; key < AFTER_KEYS; key++) await earn(on, `looked up again ${key}`);
     assert.equal((await earn(on, 'k', 6)).type, 'key_reused');
+    assert.equal(runtime.status.counters.optimisticRefused, 3);
+    for (let key = 0; key < AFTER_KEYS; key++) await earn(on, `and again ${key}`);
     assert.equal((await earn(on, 'r', 1)).type, 'key_reused', 'whatever it asks for now');
+    for (let key = 0; key < AFTER_KEYS; key++) await earn(on, `once more ${key}`);
+    const broke = await runtime.submit(stage.request(account, 'burn', 500, 'k'));
+    assert.equal(broke.type, 'key_reused', 'a key of a transaction, for what is refused');
+    assert.equal(runtime.status.counters.optimisticRefused, 5);
     assert.equal(new Set(keysOf(on)).size, keysOf(on).length);
   });
 
-  it('that was mistaken has the next keys looked up', async () => {
+  it('that was mistaken has the next keys looked up: as many for each of its commands', async () => {
+    const on = await warm();
+    await earn(on, 'k');
+    await Promise.all([earn(on, 'k'), earn(on, 'beside it')]);
+    const asked = on.stage.keysAsked;
+    for (let count = 0; count < 2 * AFTER_KEYS; count++) await earn(on, `looked up ${count}`);
+    assert.equal(on.stage.keysAsked - asked, 2 * AFTER_KEYS);
+    await earn(on, 'optimistic again');
+    assert.equal(on.stage.keysAsked - asked, 2 * AFTER_KEYS);
+  });
+
+  it('waits for that many keys of which none was used', async () => {
     const on = await warm();
     await earn(on, 'k');
     await earn(on, 'k');
-    const before = on.runtime.status;
-    for (let count = 0; count < AFTER_KEYS; count++) await earn(on, `looked up ${count}`);
-    const after = on.runtime.status;
-    assert.equal(after.lookUpStatements - before.lookUpStatements, AFTER_KEYS - 1, 'the mistaken one was the first');
+    for (let count = 1; count < AFTER_KEYS; count++) await earn(on, `new ${count}`);
+    assert.equal((await earn(on, 'k')).type, 'posted');
+    assert.equal(on.runtime.status.counters.optimisticRefused, 1, 'it was looked up');
+    const asked = on.stage.keysAsked;
+    for (let count = 0; count < AFTER_KEYS; count++) await earn(on, `new again ${count}`);
+    assert.equal(on.stage.keysAsked - asked, AFTER_KEYS);
     await earn(on, 'optimistic again');
-    assert.equal(on.runtime.status.lookUpStatements, after.lookUpStatements);
+    assert.equal(on.stage.keysAsked - asked, AFTER_KEYS);
   });
 
   for (const fault of ['lost before', 'lost after', 'ghost'] as const) {
@@ -158,10 +169,7 @@ describe('an optimistic batch', () => {
     const on = await warm();
     on.stage.poison = 'poison' as IdempotencyKey;
     const outcomes = await Promise.all(['a', 'poison', 'b'].map((key) => earn(on, key)));
-    assert.deepEqual(
-      outcomes.map(({ type }) => type),
-      ['posted', 'failed', 'posted'],
-    );
+    assert.deepEqual(typesOf(outcomes), ['posted', 'failed', 'posted']);
     assert.deepEqual(keysOf(on), ['warm', 'a', 'b']);
   });
 

@@ -140,7 +140,7 @@ export class Runtime {
       if (part.actor.committed === null && !part.actor.loading) this.#lane.load(part.actor);
     }
     if (actor.committed === null && !actor.loading) this.#lane.load(actor);
-    this.#lane.lookUp(pending);
+    this.#lane.enter(pending);
   }
 
   /**

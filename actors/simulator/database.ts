@@ -74,13 +74,14 @@ export class Database {
     const isOversize = faults.oversize > 0 && batch.posted.length + batch.refused.length > faults.oversize;
     if (isPoisoned) this.#world.meet('poison');
     if (isOversize) this.#world.meet('oversize');
-    const isUsed = this.ledger.lookUp({ keys: batch.newKeys, accounts: [] }).keys.some((found) => found !== null);
+    const keys = batch.isOptimistic ? [...batch.posted, ...batch.refused].map(({ facts }) => facts) : [];
+    const isUsed = this.ledger.lookUp({ keys, accounts: [] }).keys.some((found) => found !== null);
     try {
       if (isOversize) throw refusals.oversize;
       if (isPoisoned && poisonBeforeFence) throw refusals.poison;
       const applied = this.ledger.commit(batch);
       if (applied && isGhost) this.#world.meet('ghost applied');
-      if (applied && batch.newKeys.length > 0) this.#world.meet('optimistic batch committed');
+      if (applied && batch.isOptimistic) this.#world.meet('optimistic batch committed');
       this.#judge.committed(core, batch, applied);
       return applied;
     } catch (cause) {

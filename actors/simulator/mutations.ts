@@ -104,14 +104,14 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'forgets to write refusals down',
     file: lane,
-    find: 'posted, refused, newKeys };',
-    replace: 'posted, refused: [], newKeys };',
+    find: 'posted, refused, isOptimistic };',
+    replace: 'posted, refused: [], isOptimistic };',
   },
   {
-    name: 'W3: does not tell the store which keys have to be new',
+    name: 'W3: does not tell the store that keys were not looked up',
     file: lane,
-    find: 'posted, refused, newKeys };',
-    replace: 'posted, refused, newKeys: [] };',
+    find: 'posted, refused, isOptimistic };',
+    replace: 'posted, refused, isOptimistic: false };',
   },
   {
     name: 'W3: does not look the keys of a refused optimistic batch up',

@@ -174,8 +174,8 @@ function limitsOf(random: Random): RuntimeLimits {
     flightsMax: random.pick([1, 2, 2, 2]),
     overlapCommandsMin: random.pick([1, 1, 2]),
     lookUpsMax: random.pick([2, 5, 50]),
-    optimisticKeysMax: random.pick([0, 1, 4, 32]),
-    optimismAfterKeys: random.pick([0, 0, 3, 20]),
+    isOptimistic: random.chance(0.75),
+    optimismAfterKeys: random.pick([0, 0, 1, 5]),
     mailboxMax: Math.min(pendingMax, random.pick([5, 100, 100, 100])),
     pendingMax,
     // As few as the relations allow: reads of accounts that nobody moves push the others out all the time.

@@ -150,8 +150,9 @@ export class MemoryLedger {
     }
     for (const { facts } of batch.posted) this.#checkFacts(facts, 'posted', newKeys);
     for (const { facts } of batch.refused) this.#checkFacts(facts, 'refused', newKeys);
-    for (const key of batch.newKeys) {
-      if (this.#outcome(key) !== null) throw new StoreFailure('refused', 'a new key was used');
+    if (!batch.isOptimistic) return;
+    for (const { facts } of [...batch.posted, ...batch.refused]) {
+      if (this.#outcome(facts) !== null) throw new StoreFailure('refused', 'a key was used');
     }
   }
 

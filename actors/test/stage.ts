@@ -43,6 +43,8 @@ export class Stage {
   poison: IdempotencyKey | null = null;
   onRefusal: () => void = () => undefined;
   commits = 0;
+  /** Keys of look-ups so far. */
+  keysAsked = 0;
   commandsPerBatch: number[] = [];
   #timers: { atMs: number; run: () => void }[] = [];
 
@@ -68,7 +70,7 @@ export class Stage {
       digest: sha256,
       writerId: 1,
       // Where statements are counted, every key is looked up, unless the test is about those that are not.
-      limits: { ...runtimeLimits, optimisticKeysMax: 0, ...limits },
+      limits: { ...runtimeLimits, isOptimistic: false, ...limits },
       committed: (batch) => this.announced.push(batch),
       superseded: () => {
         this.supersededCalls++;
@@ -176,7 +178,10 @@ export class Stage {
       claim: (writerId) => through(() => store.claim(writerId)),
       raise: (writerId, heldEpoch) => through(() => store.raise(writerId, heldEpoch)),
       position: (writerId) => through(() => store.position(writerId)),
-      lookUp: (lookUps) => through(() => store.lookUp(lookUps), true),
+      lookUp: (lookUps) => {
+        this.keysAsked += lookUps.keys.length;
+        return through(() => store.lookUp(lookUps), true);
+      },
       commit: (batch) => through(() => this.#commit(store, batch)),
       reset: (connection) => store.reset(connection),
     };

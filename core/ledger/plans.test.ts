@@ -152,9 +152,12 @@ describe('the plans of the ledger', () => {
     ]);
   });
 
-  it('an optimistic batch costs two probes a key, and one of its writer', async () => {
-    const newKeys = [1, 2, 3].map((n) => ({ accountId: tailed, idempotencyKey: `new-${n}` as IdempotencyKey }));
-    const nodes = await planOfCommit({ posted: [posted(tailed, 41)], newKeys });
+  it('an optimistic batch costs one probe a key, in the other table, and one of its writer', async () => {
+    const nodes = await planOfCommit({
+      posted: [posted(tailed, 41)],
+      refused: [refused(tailed, 'r')],
+      isOptimistic: true,
+    });
     const indexes = nodes.flatMap((node) => node['Index Name'] ?? []).sort();
     assert.deepEqual(indexes, [
       'refusals_pkey',

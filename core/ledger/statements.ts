@@ -66,6 +66,8 @@ interface Part {
   readonly types: readonly string[];
   /** @param rows its parameters, as what `unnest` takes */
   readonly insert: (rows: string) => string;
+  /** Of rows with a key: the place of its column, and where else it may have been used. Its own table's index sees to itself. */
+  readonly key?: { readonly column: number; readonly elsewhere: string };
 }
 
 /**
@@ -76,6 +78,7 @@ const parts = {
   posted: {
     types: `uuid bigint bigint bigint bigint bigint bigint uuid uuid uuid text text text text text text uuid bigint text
       text`.split(/\s+/),
+    key: { column: 12, elsewhere: 'refusals' },
     insert: (rows) => `
   insert into transactions (account_id, version, seq, amount, balance_delta, balance_after, held_after, occurred_at,
     contra_account_id, program_id, correlation_id, kind, request_hash, idempotency_key, reference, metadata, traceparent,
@@ -91,6 +94,7 @@ const parts = {
   },
   refused: {
     types: 'uuid bigint bigint bigint bigint bigint uuid uuid text text text text smallint'.split(' '),
+    key: { column: 11, elsewhere: 'transactions' },
     insert: (rows) => `
   insert into refusals (account_id, seq, amount, balance, held, version, occurred_at, program_id, correlation_id, kind,
     code, request_hash, idempotency_key, part)
@@ -124,31 +128,33 @@ const parts = {
 } as const satisfies Record<string, Part>;
 type PartName = keyof typeof parts;
 
-const keyTypes = ['uuid', 'text'];
+/** Whether a key of these rows was used for the other thing: a transaction's for a refusal, a refusal's for a transaction. */
+const isUsedElsewhere = (key: string, elsewhere: string): string => `exists (
+    select from unnest(${key}) as q(account_id, key)
+    where exists (select from ${elsewhere} where account_id = q.account_id and idempotency_key = q.key)
+  )`;
 
 /**
- * What was used of the keys that have to be new. It is said only where the fence would have let the batch pass: one that was
- * applied before would find its own keys. Fence and keys are seen at one moment, so no key comes in between.
+ * The statement of a batch with these parts, in this order. Of an optimistic one, whose keys were not looked up, the unique
+ * indexes refuse those that were used for the same; for the other thing they are looked for here. That is said only where the
+ * fence would have let the batch pass: one that was applied before would find its own keys. Fence and keys are seen at one
+ * moment, so no key comes in between.
  */
-const usedKeys = (rows: string): string => `used as (
-  select from unnest(${rows}) as q(account_id, key)
-  where exists (select from writers where ${fenceRow})
-    and (exists (select from transactions where account_id = q.account_id and idempotency_key = q.key)
-      or exists (select from refusals where account_id = q.account_id and idempotency_key = q.key))
-  limit 1
-)`;
-
-/** The statement of a batch with these parts, in this order, and with keys that have to be new behind them or not. */
-function commitStatement(names: readonly PartName[], hasNewKeys: boolean): string {
+function commitStatement(names: readonly PartName[], isOptimistic: boolean): string {
   let taken = FENCE_PARAMETERS;
-  const rowsOf = (types: readonly string[]): string => types.map((type) => `$${++taken}::${type}[]`).join(', ');
-  const inserts = names.map((name) => `, ${name} as (${parts[name].insert(rowsOf(parts[name].types))}\n)`);
+  const used: string[] = [];
+  const inserts = names.map((name) => {
+    const { types, insert, key }: Part = parts[name];
+    const rows = types.map((type) => `$${++taken}::${type}[]`);
+    if (key) used.push(isUsedElsewhere(`${rows[0]}, ${rows[key.column]}`, key.elsewhere));
+    return `, ${name} as (${insert(rows.join(', '))}\n)`;
+  });
+  const before = isOptimistic ? `used as (select from writers where ${fenceRow} and (${used.join(' or ')})), ` : '';
   const fence = `fence as (
-  update writers set batch = batch + 1 where ${fenceRow}${hasNewKeys ? ' and not exists (select from used)' : ''}
+  update writers set batch = batch + 1 where ${fenceRow}${isOptimistic ? ' and not exists (select from used)' : ''}
   returning (id::bigint << 53) | (batch << 10) as seq_base
 )`;
-  const before = hasNewKeys ? `${usedKeys(rowsOf(keyTypes))}, ` : '';
-  const after = hasNewKeys ? ' union all select true from used' : '';
+  const after = isOptimistic ? ' union all select true from used' : '';
   return `with ${before}${fence}${inserts.join('')}
 select false as used from fence${after}`;
 }
@@ -156,12 +162,12 @@ select false as used from fence${after}`;
 const commitStatements = new Map<string, string>();
 
 /**
- * A batch's statement and its parameters; it returns whether one of the new keys was used, or nothing where the fence did not
+ * A batch's statement and its parameters; it returns whether a key was used for the other thing, or nothing where the fence did not
  * let it pass. What is not in a batch is not in its statement: Postgres opens every table that one names, which costs a batch
  * of one command more than the row. There are 64 texts at most, each prepared once.
  */
 export function commitOf(batch: Batch): { readonly statement: string; readonly parameters: string[] } {
-  const { posted, refused, newKeys } = batch;
+  const { posted, refused, isOptimistic } = batch;
   const checkpoints = checkpointsOf(posted);
   const dues = lastDues(posted);
   const departures = posted.filter(isDeparture);
@@ -177,10 +183,8 @@ export function commitOf(batch: Batch): { readonly statement: string; readonly p
   add('checkpoints', checkpoints, () => checkpointColumns(checkpoints));
   add('dues', dues, () => dueColumns(dues));
   add('departures', departures, () => departureColumns(departures));
-  const hasNewKeys = newKeys.length > 0;
-  if (hasNewKeys) parameters.push(...keyColumns(newKeys));
-  const key = `${names.join()} ${hasNewKeys}`;
-  const statement = commitStatements.get(key) ?? commitStatement(names, hasNewKeys);
+  const key = `${names.join()} ${isOptimistic}`;
+  const statement = commitStatements.get(key) ?? commitStatement(names, isOptimistic);
   commitStatements.set(key, statement);
   return { statement, parameters };
 }

@@ -91,7 +91,7 @@ export class PostgresLedgerStore implements LedgerStore {
   async commit(batch: Batch): Promise<boolean> {
     const { statement, parameters } = commitOf(batch);
     const [row] = await this.#run<{ used: boolean }>('writes', statement, parameters);
-    if (row?.used) throw new StoreFailure('refused', 'a new key was used');
+    if (row?.used) throw new StoreFailure('refused', 'a key was used');
     return row !== undefined;
   }
 

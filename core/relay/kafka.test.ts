@@ -81,7 +81,7 @@ class Writer {
     const posted = Array.from({ length: rows }, () => this.#row());
     const { writerId } = this;
     this.#batch++;
-    const batch = { writerId, epoch: this.#epoch, batch: this.#batch, posted, refused: [], newKeys: [] };
+    const batch = { writerId, epoch: this.#epoch, batch: this.#batch, posted, refused: [], isOptimistic: false };
     const applied = await this.#store.commit(batch);
     assert.ok(applied);
     return { writerId, batch: this.#batch, posted };

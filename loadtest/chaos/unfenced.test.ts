@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import type { Batch } from '@local-plus/actors';
+import type { Batch, RefusedRow } from '@local-plus/actors';
 import { commitOf } from '../../core/ledger/statements.ts';
 
 const urlOf = (path: string): string => pathToFileURL(`${import.meta.dirname}/${path}`).href;
 
-const plain: Batch = { writerId: 1, epoch: 1, batch: 1, posted: [], refused: [], newKeys: [] };
-const optimistic = { ...plain, newKeys: [{ accountId: 'a', idempotencyKey: 'k' }] } as unknown as Batch;
+const plain: Batch = { writerId: 1, epoch: 1, batch: 1, posted: [], refused: [], isOptimistic: false };
+const refused = { facts: { accountId: 'a', idempotencyKey: 'k' } } as unknown as RefusedRow;
+const optimistic: Batch = { ...plain, refused: [refused], isOptimistic: true };
 
 describe('the break of the fence', () => {
   it('takes the comparison of the epoch out of every statement, and nothing else', () => {
