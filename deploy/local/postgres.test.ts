@@ -55,6 +55,22 @@ test('what was committed survives kill -9, an immediate stop, and a restart', as
   assert.deepEqual(await query(server.url, 'SELECT count(*)::int AS rows FROM kept'), [{ rows: 3 }]);
 });
 
+test('the log says which constraint refused a row, but nothing of the row', async (context) => {
+  const folder = testFolder();
+  const [port] = (await freePorts(1)) as [number];
+  const server = await startPostgres({ dataDir: join(folder, 'postgres'), port });
+  context.after(() => server.stop());
+  await query(server.url, 'CREATE TABLE used (key text PRIMARY KEY)');
+  const sql = postgres(server.url, { max: 1 });
+  context.after(() => sql.end());
+  const insert = () => sql`INSERT INTO used VALUES (${'order-of-somebody'})`;
+  await insert();
+  await assert.rejects(insert, { code: '23505' });
+  const log = readFileSync(join(folder, 'logs', 'postgres.log'), 'utf8');
+  assert.ok(log.includes('"used_pkey"'), log);
+  assert.ok(!log.includes('order-of-somebody'), log);
+});
+
 test('PG1: a stale postmaster.pid with the recycled pid of a stranger neither stops the start nor hurts the stranger', async (context) => {
   const folder = testFolder();
   const [port] = (await freePorts(1)) as [number];
