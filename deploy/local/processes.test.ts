@@ -26,13 +26,17 @@ function specIn(folder: string) {
   } as const;
 }
 
-/** Another process starts the sleeper and is killed before it can end it. */
-async function leaveOrphan(folder: string): Promise<ProcessIdentity> {
+/** Another process starts the sleeper, and ends as it is told. */
+async function ownedBy(folder: string, end: string): Promise<unknown[]> {
   const owner = `import { startProcess } from ${JSON.stringify(processesModule)};
-    await startProcess(${JSON.stringify(specIn(folder))});
-    process.kill(process.pid, 'SIGKILL');`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', owner], { stdio: 'inherit' });
-  const [, signal] = await once(child, 'exit');
+    const sleeper = await startProcess(${JSON.stringify(specIn(folder))});
+    ${end}`;
+  return once(spawn(process.execPath, ['--input-type=module', '-e', owner], { stdio: 'inherit' }), 'exit');
+}
+
+/** It is killed before it can end the sleeper. */
+async function leaveOrphan(folder: string): Promise<ProcessIdentity> {
+  const [, signal] = await ownedBy(folder, "process.kill(process.pid, 'SIGKILL');");
   assert.equal(signal, 'SIGKILL');
   const record = JSON.parse(readFileSync(join(folder, 'sleeper.json'), 'utf8')) as ProcessIdentity;
   const identity = identify(record.pid);
@@ -68,6 +72,17 @@ test('a process that ignores the polite signal is killed', async () => {
 test('a program that does not exist is one sentence', async () => {
   const folder = testFolder();
   await assert.rejects(startProcess({ ...specIn(folder), command: join(folder, 'nothing') }), StartError);
+});
+
+test('P4: a process that exits takes along what it has not ended', async () => {
+  const folder = testFolder();
+  const pidFile = join(folder, 'pid');
+  const end = `const { writeFileSync } = await import('node:fs');
+    writeFileSync(${JSON.stringify(pidFile)}, String(sleeper.pid));
+    process.exit(3);`;
+  assert.deepEqual(await ownedBy(folder, end), [3, null]);
+  const pid = Number(readFileSync(pidFile, 'utf8'));
+  assert.ok(await waitUntil(() => identify(pid) === null, patience));
 });
 
 test('the orphan of a killed run is ended by the next one', async () => {

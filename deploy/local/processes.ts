@@ -5,6 +5,8 @@
  * - P2 a child's pid file is written before anything can fail after the spawn, and removed when the child is gone;
  *   what a SIGKILLed run leaves behind is therefore found by the next one, and ended there.
  * - P3 a child whose owner still runs is not an orphan: it is left alone, and the start is refused.
+ * - P4 nobody outlives its owner: who is still there when this process exits, because it was just starting when a signal
+ *   came and nobody had it in hand yet, is killed.
  *
  * Children lead their own process group, so that Ctrl-C reaches only the stack, which then stops them in order.
  */
@@ -57,6 +59,12 @@ const processRecord = z.object({
 });
 type ProcessRecord = z.infer<typeof processRecord>;
 
+/** P4. */
+const children = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
 /** Starts one child. Throws a {@link StartError} when the program cannot be executed at all. */
 export async function startProcess(spec: ProcessSpec): Promise<RunningProcess> {
   mkdirSync(spec.runDir, { recursive: true });
@@ -94,9 +102,11 @@ function recordProcess(runFile: string, spec: ProcessSpec, pid: number): void {
 
 function watch(child: ChildProcess, pid: number, runFile: string, logFile: string): RunningProcess {
   let exit: ProcessExit | null = null;
+  children.add(child);
   const exited = new Promise<ProcessExit>((resolve) => {
     child.once('exit', (code, signal) => {
       exit = { code, signal };
+      children.delete(child);
       if (readRecord(runFile)?.pid === pid) rmSync(runFile, { force: true });
       resolve(exit);
     });
