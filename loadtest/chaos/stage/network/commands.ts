@@ -85,11 +85,25 @@ export interface Cut {
   readonly where: 'hub' | { readonly core: number };
   readonly cut: readonly string[];
   readonly heal: readonly string[];
+  /** Whose link is taken down: it carries only some time after it was told to be up again. */
+  readonly link?: number;
 }
+
+/** Devices that the kernel has to have up, asked for as {@link linkCommand} does, before packets pass a link. */
+export function devicesOf(core: number): readonly { readonly where: Cut['where']; readonly device: string }[] {
+  return [
+    { where: 'hub', device: 'hub' },
+    { where: 'hub', device: linkOf(core) },
+    { where: { core }, device: 'hub' },
+  ];
+}
+
+/** As arguments of `ip`. */
+export const linkCommand = (device: string): string[] => ['-json', '-details', 'link', 'show', 'dev', device];
 
 /** From everybody. */
 export function isolation(core: number): Cut {
-  return { where: 'hub', cut: [`link set ${linkOf(core)} down`], heal: [`link set ${linkOf(core)} up`] };
+  return { where: 'hub', cut: [`link set ${linkOf(core)} down`], heal: [`link set ${linkOf(core)} up`], link: core };
 }
 
 /** One way between the process and one side; the other way is as before. */

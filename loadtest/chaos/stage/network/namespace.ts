@@ -48,13 +48,18 @@ export class Namespace {
 
 /** Commands for `ip`, where `within` leads; the first that fails is thrown. */
 export async function ip(within: readonly string[], commands: readonly string[]): Promise<void> {
-  const [program = '', ...args] = [...within, 'ip', '-batch', '-'];
-  await new Promise<void>((resolve, reject) => {
-    const child = execFile(program, args, { timeout: limits.networkMs }, (error, _, trouble) => {
-      if (error === null) resolve();
+  await ask(within, ['-batch', '-'], `${commands.join('\n')}\n`);
+}
+
+/** What `ip` says, where `within` leads; when it fails, why. */
+export async function ask(within: readonly string[], flags: readonly string[], input = ''): Promise<string> {
+  const [program = '', ...args] = [...within, 'ip', ...flags];
+  return new Promise((resolve, reject) => {
+    const child = execFile(program, args, { timeout: limits.networkMs }, (error, answer, trouble) => {
+      if (error === null) resolve(answer);
       else reject(new Error(`ip: ${trouble.trim().split('\n')[0] || error.message}`, { cause: error }));
     });
     child.stdin?.on('error', () => undefined);
-    child.stdin?.end(`${commands.join('\n')}\n`);
+    child.stdin?.end(input);
   });
 }

@@ -1,11 +1,16 @@
 /** The network of a stage: a namespace for each process of core, joined to the one that this process is in by a link that can be cut. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import { limits } from '../../limits.ts';
 import {
   type Cut,
   coreCommands,
   coreHost,
   DATA_HOST,
+  devicesOf,
   hubCommands,
   isolation,
+  linkCommand,
   loss,
   parting,
   peerHost,
@@ -13,7 +18,7 @@ import {
   type Side,
   type Way,
 } from './commands.ts';
-import { ip, Namespace } from './namespace.ts';
+import { ask, ip, Namespace } from './namespace.ts';
 
 /** Where the parts of a stage stand. */
 export interface Places {
@@ -31,6 +36,22 @@ export const onLoopback: Places = {
   peerHost: () => LOOPBACK,
   core: () => ({ host: LOOPBACK, within: [] }),
 };
+
+const POLL_MS = 5;
+
+const linkState = z.tuple([
+  z.object({
+    operstate: z.string(),
+    /** Of one that is a bridge's port. */
+    linkinfo: z.object({ info_slave_data: z.object({ state: z.string() }).optional() }).optional(),
+  }),
+]);
+
+function isUp(told: string): boolean {
+  const [{ operstate, linkinfo }] = linkState.parse(JSON.parse(told));
+  const port = linkinfo?.info_slave_data?.state ?? 'forwarding';
+  return operstate === 'UP' && port === 'forwarding';
+}
 
 /** Undoes what was done. */
 export type Heal = () => Promise<void>;
@@ -55,6 +76,7 @@ export class Network implements Places {
         namespaces.push(namespace);
         await ip([], plugCommands(core, namespace.pid));
         await ip(namespace.within, coreCommands(core, cores));
+        await network.#carries(core);
       }
     } catch (error) {
       await network.close();
@@ -91,11 +113,14 @@ export class Network implements Places {
   async #cut(cuts: readonly Cut[]): Promise<Heal> {
     const done: Cut[] = [];
     const heal = async (): Promise<void> => {
-      for (let cut = done.pop(); cut !== undefined; cut = done.pop()) await ip(this.#within(cut), cut.heal);
+      for (let cut = done.pop(); cut !== undefined; cut = done.pop()) {
+        await ip(this.#within(cut.where), cut.heal);
+        if (cut.link !== undefined) await this.#carries(cut.link);
+      }
     };
     try {
       for (const cut of cuts) {
-        await ip(this.#within(cut), cut.cut);
+        await ip(this.#within(cut.where), cut.cut);
         done.push(cut);
       }
     } catch (error) {
@@ -105,7 +130,19 @@ export class Network implements Places {
     return heal;
   }
 
-  #within({ where }: Cut): readonly string[] {
+  /** The kernel takes a link for up, and lets packets pass it, some time after it was told to. */
+  async #carries(core: number): Promise<void> {
+    for (const { where, device } of devicesOf(core)) {
+      const within = this.#within(where);
+      const endMs = performance.now() + limits.networkMs;
+      while (!isUp(await ask(within, linkCommand(device)))) {
+        if (performance.now() >= endMs) throw new Error(`the link of core ${core} does not come up: ${device}`);
+        await delay(POLL_MS);
+      }
+    }
+  }
+
+  #within(where: Cut['where']): readonly string[] {
     return where === 'hub' ? [] : this.#namespace(where.core).within;
   }
 
