@@ -25,5 +25,6 @@ export type { Server, ServerOptions } from './local/server.ts';
 export { onStopSignal, type StopSignal } from './local/stop-signals.ts';
 export { type Supervision, supervise } from './local/supervisor.ts';
 export { startValkey, type ValkeyOptions, valkeyServer } from './local/valkey.ts';
+export { waitUntil } from './local/waits.ts';
 export type { PythonToolOutcome } from './tools/python-tool.ts';
 export { ensureSchemathesis } from './tools/schemathesis.ts';

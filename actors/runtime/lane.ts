@@ -46,6 +46,7 @@ export class Lane implements CommitStage {
   #commandsMaxNow: number;
   /** Keys to be looked up before the next optimistic batch: counted from the last one that was used. */
   #keysUntilOptimistic = 0;
+  /** What it counts from: the more, the more the last mistake has cost. */
   #keysInDoubt = 0;
 
   constructor(ports: LanePorts) {
@@ -54,8 +55,8 @@ export class Lane implements CommitStage {
     this.#lookUps = new LookUps({
       ...ports,
       wake: (actor) => this.#assembler.wakeAround(actor),
-      found: (usedKeys) => {
-        if (usedKeys > 0) this.#keysUntilOptimistic = this.#keysInDoubt;
+      found: (wasUsed) => {
+        if (wasUsed) this.#keysUntilOptimistic = this.#keysInDoubt;
         this.#flush();
       },
       failed: (actor) => {

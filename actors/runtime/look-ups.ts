@@ -31,8 +31,8 @@ export interface LookUpPorts {
   readonly limits: RuntimeLimits;
   /** The actor may be able to go on, and so may those whose requests have a part for it. */
   readonly wake: (actor: Actor) => void;
-  /** Their commands can go on: called once per reply, with how many of its keys were used. */
-  readonly found: (usedKeys: number) => void;
+  /** Their commands can go on: called once per reply, with whether one of its keys was used. */
+  readonly found: (wasUsed: boolean) => void;
   /** Nobody will find out for this actor now: its waiting commands are to be refused. */
   readonly failed: (actor: Actor) => void;
 }
@@ -120,15 +120,15 @@ export class LookUps implements LookUpStage {
     for (const [index, actor] of flight.loads.entries()) {
       this.#load(actor, findings.accounts[index] ?? null);
     }
-    let usedKeys = 0;
+    let wasUsed = false;
     for (const [index, asker] of flight.keys.entries()) {
       const found = findings.keys[index] ?? null;
-      if (found !== null) usedKeys++;
+      if (found !== null) wasUsed = true;
       asker.learn(found);
       this.#ports.wake(asker.actor);
     }
     this.flush();
-    this.#ports.found(usedKeys);
+    this.#ports.found(wasUsed);
   }
 
   /** What the store holds may be broken; then this account alone is out of use, and says so. */

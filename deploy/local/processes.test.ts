@@ -29,17 +29,20 @@ function specIn(folder: string) {
 /** Another process starts the sleeper, and ends as it is told. */
 async function ownedBy(folder: string, end: string): Promise<unknown[]> {
   const owner = `import { startProcess } from ${JSON.stringify(processesModule)};
-    const sleeper = await startProcess(${JSON.stringify(specIn(folder))});
+    await startProcess(${JSON.stringify(specIn(folder))});
     ${end}`;
   return once(spawn(process.execPath, ['--input-type=module', '-e', owner], { stdio: 'inherit' }), 'exit');
+}
+
+function recordIn(folder: string): ProcessIdentity {
+  return JSON.parse(readFileSync(join(folder, 'sleeper.json'), 'utf8')) as ProcessIdentity;
 }
 
 /** It is killed before it can end the sleeper. */
 async function leaveOrphan(folder: string): Promise<ProcessIdentity> {
   const [, signal] = await ownedBy(folder, "process.kill(process.pid, 'SIGKILL');");
   assert.equal(signal, 'SIGKILL');
-  const record = JSON.parse(readFileSync(join(folder, 'sleeper.json'), 'utf8')) as ProcessIdentity;
-  const identity = identify(record.pid);
+  const identity = identify(recordIn(folder).pid);
   assert.ok(identity !== null, 'the sleeper outlives its owner');
   return identity;
 }
@@ -76,12 +79,8 @@ test('a program that does not exist is one sentence', async () => {
 
 test('P4: a process that exits takes along what it has not ended', async () => {
   const folder = testFolder();
-  const pidFile = join(folder, 'pid');
-  const end = `const { writeFileSync } = await import('node:fs');
-    writeFileSync(${JSON.stringify(pidFile)}, String(sleeper.pid));
-    process.exit(3);`;
-  assert.deepEqual(await ownedBy(folder, end), [3, null]);
-  const pid = Number(readFileSync(pidFile, 'utf8'));
+  assert.deepEqual(await ownedBy(folder, 'process.exit(3);'), [3, null]);
+  const { pid } = recordIn(folder);
   assert.ok(await waitUntil(() => identify(pid) === null, patience));
 });
 

@@ -5,8 +5,8 @@
  * - P2 a child's pid file is written before anything can fail after the spawn, and removed when the child is gone;
  *   what a SIGKILLed run leaves behind is therefore found by the next one, and ended there.
  * - P3 a child whose owner still runs is not an orphan: it is left alone, and the start is refused.
- * - P4 nobody outlives its owner: who is still there when this process exits, because it was just starting when a signal
- *   came and nobody had it in hand yet, is killed.
+ * - P4 an owner that exits takes along who is still there: one that was just starting when a signal came, and that nobody
+ *   had in hand yet, is killed. Only an owner that is killed itself leaves anybody behind (P2).
  *
  * Children lead their own process group, so that Ctrl-C reaches only the stack, which then stops them in order.
  */

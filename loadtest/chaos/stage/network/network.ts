@@ -1,5 +1,5 @@
 /** The network of a stage: a namespace for each process of core, joined to the one that this process is in by a link that can be cut. */
-import { setTimeout as delay } from 'node:timers/promises';
+import { waitUntil } from '@local-plus/deploy';
 import { z } from 'zod';
 import { limits } from '../../limits.ts';
 import {
@@ -133,12 +133,9 @@ export class Network implements Places {
   /** The kernel takes a link for up, and lets packets pass it, some time after it was told to. */
   async #carries(core: number): Promise<void> {
     for (const { where, device } of devicesOf(core)) {
-      const within = this.#within(where);
-      const endMs = performance.now() + limits.networkMs;
-      while (!isUp(await ask(within, linkCommand(device)))) {
-        if (performance.now() >= endMs) throw new Error(`the link of core ${core} does not come up: ${device}`);
-        await delay(POLL_MS);
-      }
+      const look = async (): Promise<boolean> => isUp(await ask(this.#within(where), linkCommand(device)));
+      const carries = await waitUntil(look, { timeoutMs: limits.networkMs, everyMs: POLL_MS });
+      if (!carries) throw new Error(`the link of core ${core} does not come up: ${device}`);
     }
   }
 
