@@ -9,6 +9,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readTrees } from '../processor-time.ts';
+import { formatNumber } from '../table.ts';
 import type { Generator } from './load/generator.ts';
 import { type RequestPlan, writeRequests } from './load/requests.ts';
 import { earnsPerRequest, rowsOf, type Shape, single } from './load/shape.ts';
@@ -65,9 +66,14 @@ const REQUESTS_GUESS_PER_SECOND = 150_000;
 const QUIET_MS = 400;
 const QUIET_LOOKS = 5;
 const QUIET_CPU_SHARE = 0.12;
+/** Who uses every wallet once does so in rounds of so many seconds. */
+const TOUR_S = 5;
+const TOUR_ROUNDS_MAX = 100;
 const AFTERMATH_MS_MAX = 60_000;
 
 let roundNumber = 0;
+/** Of each side: the wallet whose turn it is. */
+const turns = new WeakMap<HttpSide, number>();
 
 export const uniformSingles: RoundPlan = { workload: 'uniform', shape: single, expectedPerSecond: null };
 
@@ -122,11 +128,27 @@ async function send(settings: RoundSettings, side: HttpSide, plan: RoundPlan): P
   const requests = writeRequests(path, requestPlan(side, plan.workload, shape, count));
   try {
     const outcome = await generator.run(requests, { port: side.port, connections, seconds });
+    turns.set(side, (turns.get(side) ?? 0) + outcome.handed * earnsPerRequest(shape));
     if (outcome.handed > requests.count) throw new Error(`${side.name} was faster than the requests made for it`);
     return outcome;
   } finally {
     rmSync(path, { force: true });
   }
+}
+
+/** Every wallet once, so that what the rounds measure is not who is met for the first time. */
+export async function useEveryWallet(settings: RoundSettings, side: HttpSide): Promise<void> {
+  const { length } = side.walletIds;
+  let expectedPerSecond: number | null = null;
+  for (let used = 0, round = 1; used < length; round++) {
+    if (round > TOUR_ROUNDS_MAX)
+      throw new Error(`${side.name} used ${used} of ${length} wallets in ${round - 1} rounds`);
+    const plan = { ...uniformSingles, expectedPerSecond };
+    const { answers, perSecond } = await runRound({ ...settings, seconds: TOUR_S, warmupSeconds: 0 }, side, plan);
+    expectedPerSecond = perSecond;
+    used += answers;
+  }
+  console.log(`${side.name}: each of ${formatNumber(length)} wallets was used`);
 }
 
 /** Requests with keys that nobody has used yet. */
@@ -137,6 +159,7 @@ export function requestPlan(side: HttpSide, workload: Workload, shape: Shape, co
     signingKey: side.signingKey,
     caller: side.caller,
     walletIds: workload === 'hot' ? side.walletIds.slice(0, 1) : side.walletIds,
+    firstWallet: turns.get(side) ?? 0,
     count,
     shape,
     keyPrefix: `r${roundNumber++}`,

@@ -1,8 +1,8 @@
 /** Curves of the whole way over HTTP: wallets, rows, clients. A ledger of its own for every size, all of them in one run. */
 import { formatNumber } from '../../table.ts';
 import type { Contestant } from '../interleave.ts';
-import { uniformSingles } from '../round.ts';
-import type { Side } from '../side.ts';
+import { uniformSingles, useEveryWallet } from '../round.ts';
+import type { HttpSide, Side } from '../side.ts';
 import { startOurs } from '../sides/ours.ts';
 import { type Curve, type CurveStage, closedLoopCurve, lastOverFirst, pointsUpTo } from './curve.ts';
 import { fillLedger } from './fill.ts';
@@ -24,6 +24,7 @@ export const wallets: Curve = async (stage) => {
     (size) => ({ wallets: size, rows: Math.min(rows, stage.rowsMax) }),
     'wallets',
   );
+  for (const { side } of points) await useEveryWallet(stage.settings, side);
   const { table, series } = await closedLoopCurve(stage, 'Wallets, asked in an order of chance', 'wallets', points);
   const name = `${sizes.at(-1)?.toLocaleString('en-US')} wallets ÷ ${sizes[0]?.toLocaleString('en-US')}`;
   return {
@@ -31,7 +32,7 @@ export const wallets: Curve = async (stage) => {
     series,
     figures: lastOverFirst(name, 0.8, series),
     notes: [
-      'Wallets: past 200,000 actors are evicted, and nearly every request of the largest ledger loads its account.',
+      'Wallets: each was used once before. Past 200,000 actors one makes room for another, and its state stays in memory.',
     ],
   };
 };
@@ -59,7 +60,7 @@ async function ledgers(
   planOf: (size: number) => { wallets: number; rows: number },
   what: string,
 ) {
-  const points: { name: string; contestant: Contestant }[] = [];
+  const points: { name: string; contestant: Contestant; side: HttpSide }[] = [];
   for (const size of sizes) {
     const label = `growth-${what}-${size}`;
     const side = environment.keep(
@@ -69,7 +70,7 @@ async function ledgers(
           fillLedger(databaseUrl, tenant, { ...planOf(size), log: (line) => console.log(`${label}: ${line}`) }),
       }),
     );
-    points.push({ name: formatNumber(size), contestant: contestantOf(side) });
+    points.push({ name: formatNumber(size), contestant: contestantOf(side), side });
   }
   return points;
 }

@@ -15,7 +15,17 @@ after(() => rmSync(dir, { recursive: true }));
 function planOf(shape: Shape, count: number): RequestPlan {
   const walletIds = Array.from({ length: 3 }, () => uuidV7<string>(Date.now()));
   const caller = { type: 'merchant', merchantId: uuidV7<string>(Date.now()) } as const;
-  return { host: '127.0.0.1', port: 8_080, signingKey, caller, walletIds, count, shape, keyPrefix: 'r1' };
+  return {
+    host: '127.0.0.1',
+    port: 8_080,
+    signingKey,
+    caller,
+    walletIds,
+    firstWallet: 0,
+    count,
+    shape,
+    keyPrefix: 'r1',
+  };
 }
 
 function read(plan: RequestPlan): string[] {
@@ -40,6 +50,12 @@ describe('the requests of a round', () => {
     const texts = read(planOf(single, 2_500));
     assert.equal(texts.length, 2_500);
     assert.equal(new Set(texts.map(asks)).size, 2_500);
+  });
+
+  it('go on with the wallet that they are told to begin with', () => {
+    const plan = planOf(single, 5);
+    const walletOf = (text: string) => plan.walletIds.findIndex((id) => text.includes(`/v1/wallets/${id}/earn`));
+    assert.deepEqual(read({ ...plan, firstWallet: 7 }).map(walletOf), [1, 2, 0, 1, 2]);
   });
 
   it('a replay asks the same, with a nonce of its own', () => {

@@ -14,8 +14,9 @@ export interface RequestPlan {
   readonly port: number;
   readonly signingKey: SigningKey;
   readonly caller: Caller;
-  /** Taken in turn. */
+  /** Taken in turn, from the one of this number on. */
   readonly walletIds: readonly string[];
+  readonly firstWallet: number;
   readonly count: number;
   readonly shape: Shape;
   /** Begins every key; 1 to 12 characters. */
@@ -105,11 +106,11 @@ function bulkParts(plan: RequestPlan, n: number): Parts {
 
 /** Every wallet in turn, every key once, every amount of three digits. */
 function earn(
-  { walletIds, keyPrefix }: RequestPlan,
+  { walletIds, firstWallet, keyPrefix }: RequestPlan,
   n: number,
 ): { walletId: string; amount: number; idempotencyKey: string } {
   return {
-    walletId: walletIds[n % walletIds.length] as string,
+    walletId: walletIds[(firstWallet + n) % walletIds.length] as string,
     amount: 100 + (n % 900),
     idempotencyKey: `${keyPrefix}.${String(n).padStart(KEY_DIGITS, '0')}`,
   };

@@ -2,6 +2,7 @@
 import { type Contestant, interleave, seriesOf } from '../interleave.ts';
 import { replays, type Shape, single } from '../load/shape.ts';
 import { ratesRatio } from '../report/figures.ts';
+import { useEveryWallet } from '../round.ts';
 import type { Side } from '../side.ts';
 import type { Scenario, Stage } from './scenario.ts';
 
@@ -34,9 +35,11 @@ export const sharedOverAlone: Scenario = async (stage) => {
   return await compare(stage, 'ours ÷ ours with nobody to share with', 0.95, over, under);
 };
 
+/** Only the path's length counts here: every wallet was in use before, and both servers have run for a while. */
 export const oneClient: Scenario = async (stage) => {
   const side = await stage.cast.ours(stage.ours);
   const { side: procedure } = await stage.cast.rival('procedure', 'uniform');
+  for (const one of [side, procedure]) await useEveryWallet(stage.settings, one);
   const over = contestant(side, 'one client', single, 1);
   const under = contestant(procedure, 'one client', single, 1);
   return await compare(stage, `${side.name} ÷ stored procedure, one client at a time`, 1, over, under);
