@@ -13,6 +13,7 @@ export type { LaneCounters, LaneState } from './runtime/lane-ports.ts';
 export { checkRuntimeLimits, type RuntimeLimits, runtimeLimits } from './runtime/limits.ts';
 export type { AccountRequest, Outcome, Part, Posted } from './runtime/outcome.ts';
 export { Runtime, type RuntimePorts, type RuntimeStatus } from './runtime/runtime.ts';
+export { UuidTable } from './runtime/uuid-table.ts';
 export { MemoryLedger } from './stores/memory.ts';
 export { Sweep, SweepCounters, type SweepLimits, type SweepPorts, type Visit } from './sweep/index.ts';
 export * from './transfers/index.ts';

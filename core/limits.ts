@@ -69,6 +69,9 @@ export const limits = {
   programBatchMax: 1_000,
   programWaitingMax: 8_192,
   walletsHeldMax: 200_000,
+  /** Wallets beyond those, whose program is in memory all the same. */
+  membershipsMax: 2 ** 21,
+  membershipProgramsMax: 65_536,
   /** Wallets looked up, or created, by one statement. */
   walletBatchMax: 1_000,
   /** Callers who wait for the next such statement; one more answers 429. */

@@ -7,6 +7,7 @@
 import type { AccountId, IdempotencyKey } from '@local-plus/contracts';
 import type { AccountState, Command } from '../account/model.ts';
 import type { RequestFacts, StoredOutcome } from '../ports.ts';
+import type { Chained } from './chain.ts';
 import { type Keyed, KeyTable } from './key-table.ts';
 import type { Linked } from './line.ts';
 import type { AccountRequest, Outcome, Part } from './outcome.ts';
@@ -52,7 +53,7 @@ const alone: readonly PendingPart[] = [];
  * A request on its way. It is in exactly one place: its actor's mailbox, the open batch, the flying batch, or another
  * command's followers; and it is answered exactly once.
  */
-export class Pending implements KeyAsker {
+export class Pending implements KeyAsker, Chained<Pending> {
   readonly request: AccountRequest;
   /** Of the first part: whose mailbox it stands in, and whose key it carries. */
   readonly actor: Actor;
@@ -76,7 +77,7 @@ export class Pending implements KeyAsker {
   followers: Pending[] | null = null;
   /** It is one of them: it costs the lane nothing. */
   isFollower = false;
-  /** Its places among the requests under way (pendings.ts) and among its account's keys (key-table.ts): theirs alone to change. */
+  /** Its places among the requests under way (chain.ts) and among its account's keys (key-table.ts): theirs alone to change. */
   isListed = false;
   nextKeyed: Keyed | null = null;
   previous: Pending | null = null;
@@ -158,7 +159,7 @@ export class Pending implements KeyAsker {
 
 export type Reader = (state: AccountState | null) => void;
 
-export class Actor implements Linked<Actor> {
+export class Actor implements Linked<Actor>, Chained<Actor> {
   readonly accountId: AccountId;
   /** null: cold. */
   committed: AccountState | null = null;
@@ -171,6 +172,10 @@ export class Actor implements Linked<Actor> {
   /** It stands in the lane's queue of actors that can go on. */
   queued = false;
   nextInLine: Actor | null = null;
+  /** Its place in the order of use (directory.ts). */
+  isListed = false;
+  previous: Actor | null = null;
+  next: Actor | null = null;
   readers: Reader[] | null = null;
   /** Whose requests have a part for this one: one entry per part on its way. They go on when this one is loaded. */
   readonly dependents: Actor[] = [];

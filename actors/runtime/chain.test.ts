@@ -1,10 +1,10 @@
-/** The list of requests under way. */
+/** A chain of requests under way. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Actor, Pending } from './actor.ts';
+import { Chain } from './chain.ts';
 import type { AccountRequest } from './outcome.ts';
-import { PendingList } from './pendings.ts';
 import { Tenant } from './tenants.ts';
 
 const actor = new Actor('00000000-0000-7000-8000-000000000001' as Actor['accountId']);
@@ -13,14 +13,14 @@ function pending(): Pending {
   return new Pending({} as AccountRequest, actor, new Tenant<Actor>(), [], () => undefined);
 }
 
-const all = (list: PendingList): Pending[] => list.filter(() => true);
+const all = (list: Chain<Pending>): Pending[] => list.filter(() => true);
 
-describe('the list of requests under way', () => {
+describe('a chain', () => {
   it('is what a set would be, in the order of arrival, whatever comes and goes', () => {
     const steps = fc.array(fc.record({ adds: fc.boolean(), which: fc.nat(19) }), { maxLength: 200 });
     fc.assert(
       fc.property(steps, (history) => {
-        const list = new PendingList();
+        const list = new Chain<Pending>();
         const model = new Set<Pending>();
         const pool = Array.from({ length: 20 }, pending);
         for (const { adds, which } of history) {
@@ -40,7 +40,7 @@ describe('the list of requests under way', () => {
   });
 
   it('lets whatever is taken out point to nobody, so that it keeps nobody alive', () => {
-    const list = new PendingList();
+    const list = new Chain<Pending>();
     const [first, middle, last] = [pending(), pending(), pending()];
     for (const one of [first, middle, last]) list.add(one);
     list.delete(middle);
@@ -52,7 +52,7 @@ describe('the list of requests under way', () => {
   });
 
   it('may lose others while those that were found are gone through', () => {
-    const list = new PendingList();
+    const list = new Chain<Pending>();
     const pendings = [pending(), pending(), pending()];
     for (const one of pendings) list.add(one);
     const seen = list.filter((one) => one !== pendings[1]);

@@ -1,50 +1,59 @@
 /**
- * Every request under way, in the order of arrival: a list through the requests themselves.
+ * Members in the order in which they came: a list through the members themselves.
  *
- * Not a `Set`: V8 replaces a set's table every few additions and removals, and a replaced table points to its successor
- * and to whatever was in it. Once one of them is old, each later one counts as reachable until the next full collection,
- * and requests that were answered long ago grow old with it. Here whatever is taken out points to nobody.
+ * Not a `Set` or a `Map`: V8 replaces a set's table every few additions and removals, and a replaced table points to its
+ * successor and to whatever was in it. Once one of them is old, each later one counts as reachable until the next full
+ * collection, and requests that were answered long ago grow old with it. Here whatever is taken out points to nobody. And
+ * what was taken out of a map's front is passed over whenever its first member is asked for: the more the larger it is.
  */
-import type { Pending } from './actor.ts';
+export interface Chained<Member> {
+  /** Its place in the one chain that it stands in: nobody else's to touch. */
+  isListed: boolean;
+  previous: Member | null;
+  next: Member | null;
+}
 
-export class PendingList {
-  #first: Pending | null = null;
-  #last: Pending | null = null;
+export class Chain<Member extends Chained<Member>> {
+  #first: Member | null = null;
+  #last: Member | null = null;
   #size = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  /** Only once, and in one list only. */
-  add(pending: Pending): void {
-    pending.isListed = true;
-    pending.previous = this.#last;
-    if (this.#last === null) this.#first = pending;
-    else this.#last.next = pending;
-    this.#last = pending;
+  get first(): Member | null {
+    return this.#first;
+  }
+
+  /** At the end. Only once, and in one chain only. */
+  add(member: Member): void {
+    member.isListed = true;
+    member.previous = this.#last;
+    if (this.#last === null) this.#first = member;
+    else this.#last.next = member;
+    this.#last = member;
     this.#size++;
   }
 
   /** Does nothing when it is not there any more. */
-  delete(pending: Pending): void {
-    if (!pending.isListed) return;
-    const { previous, next } = pending;
+  delete(member: Member): void {
+    if (!member.isListed) return;
+    const { previous, next } = member;
     if (previous === null) this.#first = next;
     else previous.next = next;
     if (next === null) this.#last = previous;
     else next.previous = previous;
-    pending.isListed = false;
-    pending.previous = null;
-    pending.next = null;
+    member.isListed = false;
+    member.previous = null;
+    member.next = null;
     this.#size--;
   }
 
-  /** Those that satisfy the condition now; the list may change while they are gone through. */
-  filter(condition: (pending: Pending) => boolean): Pending[] {
-    const found: Pending[] = [];
-    for (let pending = this.#first; pending !== null; pending = pending.next)
-      if (condition(pending)) found.push(pending);
+  /** Those that satisfy the condition now; the chain may change while they are gone through. */
+  filter(condition: (member: Member) => boolean): Member[] {
+    const found: Member[] = [];
+    for (let member = this.#first; member !== null; member = member.next) if (condition(member)) found.push(member);
     return found;
   }
 }

@@ -1,24 +1,37 @@
 /**
  * Account id → actor. At most one actor per account, and a bounded number in all: the least recently used idle one
- * makes room. An evicted actor holds nothing that the store does not.
+ * makes room. An evicted actor holds nothing that the store does not; what it holds is packed away (shelf.ts), and there
+ * again when it is asked for.
  */
 import type { AccountId } from '@local-plus/contracts';
 import { Actor } from './actor.ts';
+import { Chain } from './chain.ts';
+import type { RuntimeLimits } from './limits.ts';
+import { Shelf } from './shelf.ts';
 
 /** How many old actors are looked at for an idle one before the directory says that it is full. */
 const EVICTION_LOOKS_MAX = 64;
 
 export class Directory {
   readonly #actors = new Map<AccountId, Actor>();
+  /** In the order of use, the least recent one first; below three quarters of the bound, of arrival. */
+  readonly #order = new Chain<Actor>();
   readonly #actorsMax: number;
+  readonly #shelf: Shelf;
   evictedTotal = 0;
+  unshelvedTotal = 0;
 
-  constructor(actorsMax: number) {
+  constructor({ actorsMax, shelfPlaces }: Pick<RuntimeLimits, 'actorsMax' | 'shelfPlaces'>) {
     this.#actorsMax = actorsMax;
+    this.#shelf = new Shelf(shelfPlaces);
   }
 
   get size(): number {
     return this.#actors.size;
+  }
+
+  get shelved(): number {
+    return this.#shelf.size;
   }
 
   find(accountId: AccountId): Actor | undefined {
@@ -29,23 +42,28 @@ export class Directory {
   summon(accountId: AccountId): Actor | null {
     const live = this.#actors.get(accountId);
     if (live) {
-      // Re-insertion keeps the map in the order of use; below three quarters nobody will be evicted soon.
       if (this.#actors.size * 4 > this.#actorsMax * 3) {
-        this.#actors.delete(accountId);
-        this.#actors.set(accountId, live);
+        this.#order.delete(live);
+        this.#order.add(live);
       }
       return live;
     }
     if (this.#actors.size >= this.#actorsMax && !this.#evictOne()) return null;
     const actor = new Actor(accountId);
     this.#actors.set(accountId, actor);
+    this.#order.add(actor);
+    const shelved = this.#shelf.take(accountId);
+    if (shelved !== null) {
+      this.unshelvedTotal++;
+      actor.load(shelved.state, shelved.hash);
+    }
     return actor;
   }
 
-  /** Forgets the actor if it is idle. False: it is busy, and stays. */
+  /** Forgets the actor, and does not pack its state away, if it is idle. False: it is busy, and stays. */
   evict(actor: Actor): boolean {
     if (!actor.idle) return false;
-    if (this.#actors.delete(actor.accountId)) this.evictedTotal++;
+    if (actor.isListed) this.#forget(actor);
     return true;
   }
 
@@ -53,20 +71,27 @@ export class Directory {
     yield* this.#actors.values();
   }
 
-  clear(): void {
-    this.#actors.clear();
+  /** Whoever has no actor has to be loaded. */
+  clearShelf(): void {
+    this.#shelf.clear();
   }
 
   #evictOne(): boolean {
-    let looks = 0;
-    for (const [accountId, actor] of this.#actors) {
+    let actor = this.#order.first;
+    for (let looks = 0; actor !== null && looks < EVICTION_LOOKS_MAX; looks++) {
       if (actor.idle) {
-        this.#actors.delete(accountId);
-        this.evictedTotal++;
+        this.#forget(actor);
+        if (actor.committed !== null) this.#shelf.put(actor.accountId, actor.committed, actor.committedHash);
         return true;
       }
-      if (++looks >= EVICTION_LOOKS_MAX) return false;
+      actor = actor.next;
     }
     return false;
+  }
+
+  #forget(actor: Actor): void {
+    this.#actors.delete(actor.accountId);
+    this.#order.delete(actor);
+    this.evictedTotal++;
   }
 }

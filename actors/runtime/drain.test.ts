@@ -34,6 +34,19 @@ describe('a drain', () => {
     assert.equal((await runtime.read(leaving))?.balance, 5);
   });
 
+  it('leaves nothing of them behind where room was made', async () => {
+    const stage = new Stage();
+    const runtime = await started(stage, { actorsMax: 8, pendingMax: 8, mailboxMax: 8 });
+    const accounts = Array.from({ length: 20 }, newAccountId);
+    for (const id of accounts) await runtime.submit(stage.request(id, 'earn', 5, 'a'));
+    assert.equal(runtime.status.shelved, 12);
+    assert.equal(await runtime.drain((accountId) => accountId === accounts[0], 1_000), true);
+    assert.equal(runtime.status.shelved, 0);
+    const loads = stage.accountsAsked;
+    assert.equal((await runtime.read(accounts[0] as AccountId))?.balance, 5);
+    assert.equal(stage.accountsAsked, loads + 1);
+  });
+
   it('waits for every part of a request, and for who follows its key', async () => {
     const stage = new Stage();
     const runtime = await started(stage);

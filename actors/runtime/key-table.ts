@@ -1,7 +1,7 @@
 /**
  * Who is on the way under which Idempotency-Key: a hash table whose entries are the requests themselves, chained within a bucket.
  *
- * Not a `Map`, for the reason that pendings.ts gives: under load a map here kept every request alive until the next full
+ * Not a `Map`, for the reason that chain.ts gives: under load a map here kept every request alive until the next full
  * collection, and cost a microsecond of processor time a request.
  *
  * Clients choose the keys, so some can be made to share a bucket; an account's mailbox bounds how long that chain gets.

@@ -34,6 +34,8 @@ export interface RuntimeLimits {
   readonly pendingMax: number;
   /** Actors in memory; idle ones make room, the least recently used first. */
   readonly actorsMax: number;
+  /** Accounts without an actor whose state is in memory all the same: a power of two from 8 on; 128 bytes each, once there was one. */
+  readonly shelfPlaces: number;
   /** Commands that one account may put into a batch before it is looked at again who else can go on. */
   readonly turnCommandsMax: number;
   /** How often what waits is looked through for passed deadlines: how late such an answer may be. */
@@ -61,6 +63,7 @@ export const runtimeLimits: RuntimeLimits = {
   mailboxMax: 2_000,
   pendingMax: 20_000,
   actorsMax: 200_000,
+  shelfPlaces: 2 ** 20,
   turnCommandsMax: 256,
   sweepMs: 250,
   drainPollMs: 2,

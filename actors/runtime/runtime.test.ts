@@ -134,6 +134,23 @@ describe('the bounds of the runtime', () => {
     }
   });
 
+  it('gets an evicted state back from memory, without a load', async () => {
+    const stage = new Stage();
+    const runtime = await started(stage, { actorsMax: 10, pendingMax: 10, mailboxMax: 10, shelfPlaces: 1_024 });
+    const accounts = Array.from({ length: 50 }, newAccountId);
+    for (const id of accounts) await runtime.submit(stage.request(id, 'earn', 3, 'a'));
+    assert.equal(runtime.status.shelved, 40);
+    const loads = stage.accountsAsked;
+    for (const id of accounts) {
+      const outcome = await runtime.submit(stage.request(id, 'burn', 3, 'b'));
+      assert.ok(outcome.type === 'posted' && outcome.row.posting.version === 2);
+      assert.equal((await runtime.read(id))?.balance, 0);
+    }
+    assert.equal(stage.accountsAsked, loads);
+    assert.equal(runtime.status.actorsUnshelved, 50);
+    assert.equal(runtime.status.shelved, 40);
+  });
+
   it('loads an account once, however many wait for it', async () => {
     const stage = new Stage();
     const runtime = await started(stage);

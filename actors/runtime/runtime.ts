@@ -10,12 +10,12 @@ import type { Clock, CommittedBatch, LedgerStore, Log, Timer } from '../ports.ts
 import { type Actor, Pending, PendingPart } from './actor.ts';
 import { Admission, type RefusalReason } from './admission.ts';
 import { replayOf } from './assembler.ts';
+import { Chain } from './chain.ts';
 import { Directory } from './directory.ts';
 import { Lane } from './lane.ts';
 import type { LaneCounters, LaneState } from './lane-ports.ts';
 import { checkRuntimeLimits, type RuntimeLimits, runtimeLimits } from './limits.ts';
 import type { AccountRequest, Outcome, Part } from './outcome.ts';
-import { PendingList } from './pendings.ts';
 import { type Tenant, Tenants } from './tenants.ts';
 
 export interface RuntimePorts {
@@ -37,6 +37,10 @@ export interface RuntimeStatus {
   readonly lane: LaneState;
   readonly actors: number;
   readonly actorsEvicted: number;
+  /** Actors that got their state back without a load. */
+  readonly actorsUnshelved: number;
+  /** Accounts without an actor whose state is in memory. */
+  readonly shelved: number;
   readonly pending: number;
   readonly epoch: number;
   readonly batch: number;
@@ -60,7 +64,7 @@ export class Runtime {
   readonly #lane: Lane;
   readonly #tenants: Tenants<Actor>;
   readonly #admission: Admission;
-  readonly #pendings = new PendingList();
+  readonly #pendings = new Chain<Pending>();
   #cancelSweep: (() => void) | null = null;
   #accepting = false;
 
@@ -68,7 +72,7 @@ export class Runtime {
     this.#ports = ports;
     this.#limits = ports.limits ?? runtimeLimits;
     checkRuntimeLimits(this.#limits);
-    this.#directory = new Directory(this.#limits.actorsMax);
+    this.#directory = new Directory(this.#limits);
     this.#lane = new Lane({
       ...ports,
       limits: this.#limits,
@@ -93,6 +97,8 @@ export class Runtime {
       lane: this.#lane.state,
       actors: this.#directory.size,
       actorsEvicted: this.#directory.evictedTotal,
+      actorsUnshelved: this.#directory.unshelvedTotal,
+      shelved: this.#directory.shelved,
       pending: this.#pendings.size,
       replays: this.#lane.replaysTotal,
       lookUpStatements: this.#lane.lookUpStatementsTotal,
@@ -219,7 +225,10 @@ export class Runtime {
       busy = busy.filter((actor) => !this.#directory.evict(actor));
       // What a lane that ends gives up is not known to be over.
       if (this.#lane.state === 'superseded' || this.#lane.state === 'stopped') return false;
-      if (busy.length === 0) return true;
+      if (busy.length === 0) {
+        this.#directory.clearShelf();
+        return true;
+      }
       if (clock.monotonicMs() >= endMs) return false;
       await new Promise<void>((resolve) => timer.after(this.#limits.drainPollMs, resolve));
     }

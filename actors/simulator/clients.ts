@@ -218,6 +218,10 @@ export class Clients {
   #read(): void {
     const core = this.#core();
     if (core === null) return;
+    if (this.#random.chance(this.#ports.world.plan.crowds)) {
+      for (const accountId of this.#bystanders) core.deliver(() => this.read(core, accountId));
+      return;
+    }
     const accountId = this.#random.pick(this.#random.chance(0.5) ? this.accounts : this.#bystanders);
     core.deliver(() => this.read(core, accountId));
   }

@@ -143,7 +143,7 @@ class History {
   #end(core: Core, how: string): void {
     if (!core.isAlive) return;
     if (this.#world.isTraced) this.#world.tell(core.name, how);
-    if (core.runtime.status.actorsEvicted > 0) this.#world.meet('actor evicted');
+    this.#meetEvictions(core);
     core.kill();
     this.#wires.abandon(core);
     this.#cores = this.#cores.filter((other) => other !== core);
@@ -210,6 +210,12 @@ class History {
     for (const core of this.#cores) this.#resume(core);
   }
 
+  #meetEvictions({ runtime }: Core): void {
+    const { actorsEvicted, actorsUnshelved } = runtime.status;
+    if (actorsEvicted > 0) this.#world.meet('actor evicted');
+    if (actorsUnshelved > 0) this.#world.meet('actor unshelved');
+  }
+
   /** L, and everything once more: what the owner shows, has told, and the ledger holds, are the books. */
   async #close(): Promise<void> {
     const { owner, batchesTotal } = this.#judge;
@@ -220,7 +226,7 @@ class History {
     const announced = this.#judge.announcedBy(owner);
     if (announced !== batchesTotal)
       this.#world.violate('I5', `${owner.name} announced ${announced} of ${batchesTotal}`);
-    for (const core of this.#cores) if (core.runtime.status.actorsEvicted > 0) this.#world.meet('actor evicted');
+    for (const core of this.#cores) this.#meetEvictions(core);
     for (const book of this.#judge.books) {
       const rows = this.#database.ledger.transactions(book.accountId);
       if (rows.length !== book.version || rows.at(-1)?.hash !== book.rows.at(-1)?.hash) {

@@ -76,12 +76,12 @@ export class Judge {
 
   /**
    * The processes' digest: texts are numbered as they come, so that equal texts have equal links and others never:
-   * what SHA-256 tells apart, this does too. The links are short, because each is part of the next one's text.
+   * what SHA-256 tells apart, this does too, in as many characters.
    */
   digest(text: string): string {
     let link = this.#links.get(text);
     if (link === undefined) {
-      link = String(this.#texts.push(text) - 1);
+      link = String(this.#texts.push(text) - 1).padStart(64, '0');
       this.#links.set(text, link);
     }
     return link;

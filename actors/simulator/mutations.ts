@@ -228,6 +228,24 @@ export const mutations: readonly Mutation[] = [
     replace: '',
   },
   {
+    name: 'H1: an account has an actor and its old state on the shelf',
+    file: 'runtime/shelf.ts',
+    find: 'this.#table.free(at);\n    return { state, hash };',
+    replace: 'return { state, hash };',
+  },
+  {
+    name: 'H2: the shelf drops holds',
+    file: 'runtime/shelf.ts',
+    find: 'if (frozen || owed !== 0 || holds.length > 0 ||',
+    replace: 'if (frozen || owed !== 0 ||',
+  },
+  {
+    name: 'H2: the shelf drops lots',
+    file: 'runtime/shelf.ts',
+    find: 'if (count === 0) return noLots;',
+    replace: 'if (count < 2) return noLots;',
+  },
+  {
     name: 'I7: the store does not look at the epoch',
     file: memory,
     find: 'if (position.epoch !== batch.epoch || position.batch !== batch.batch - 1) return false;',

@@ -72,6 +72,8 @@ export interface Plan {
   /** The store refuses a poisoned batch before it looks at the fence. */
   readonly poisonBeforeFence: boolean;
   readonly limits: RuntimeLimits;
+  /** How often a read is one of all whom nobody moves: where few are held, they push the others out. */
+  readonly crowds: number;
 }
 
 /** What of a plan can be set by hand, and is made smaller when a failing history is shrunk. */
@@ -139,6 +141,7 @@ export function planOf(seed: number, changes: PlanChanges = {}): Plan {
     reconnects: random.chance(0.5),
     poisonBeforeFence: random.chance(0.5),
     limits: { ...limitsOf(random), ...(isHaunted && { flightsMax: 2, overlapCommandsMin: 1 }) },
+    crowds: random.pick([0, 0.1, 0.3]),
   };
   const { without = [], ...numbers } = changes;
   const calmed = Object.fromEntries(faultKinds.map((kind) => [kind, without.includes(kind) ? 0 : faults[kind]]));
@@ -184,5 +187,6 @@ function limitsOf(random: Random): RuntimeLimits {
     sweepMs: random.between(20, 150),
     backoffMs,
     backoffMsMax: random.between(backoffMs, 60),
+    shelfPlaces: random.pick([8, 16, 64]),
   };
 }

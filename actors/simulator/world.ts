@@ -18,6 +18,7 @@ export const situations = [
   'commit fenced off',
   'superseded',
   'actor evicted',
+  'actor unshelved',
   'account restored through a tail',
   'account restored from a checkpoint',
   'replayed',

@@ -45,6 +45,8 @@ export class Stage {
   commits = 0;
   /** Keys of look-ups so far. */
   keysAsked = 0;
+  /** Accounts of look-ups so far. */
+  accountsAsked = 0;
   commandsPerBatch: number[] = [];
   #timers: { atMs: number; run: () => void }[] = [];
 
@@ -180,6 +182,7 @@ export class Stage {
       position: (writerId) => through(() => store.position(writerId)),
       lookUp: (lookUps) => {
         this.keysAsked += lookUps.keys.length;
+        this.accountsAsked += lookUps.accounts.length;
         return through(() => store.lookUp(lookUps), true);
       },
       commit: (batch) => through(() => this.#commit(store, batch)),

@@ -34,6 +34,12 @@ export function registerLedgerMetrics(registry: Registry, runtime: Runtime, swee
     ['ledger_tenants_waiting', 'Tenants that have commands waiting.', () => runtime.status.tenantsWaiting],
     ['ledger_actors', 'Actors in memory.', () => runtime.status.actors],
     ['ledger_actors_evicted_total', 'Idle actors that made room.', () => runtime.status.actorsEvicted],
+    [
+      'ledger_actors_unshelved_total',
+      'Actors that got their state back from memory, without a load.',
+      () => runtime.status.actorsUnshelved,
+    ],
+    ['ledger_accounts_shelved', 'Accounts without an actor whose state is in memory.', () => runtime.status.shelved],
     ['ledger_batches_total', 'Committed batches.', () => runtime.status.counters.batches],
     ['ledger_commands_total', 'Committed commands, refusals included.', () => runtime.status.counters.commands],
     ['ledger_refusals_total', 'Commands that the account refused.', () => runtime.status.counters.refusals],

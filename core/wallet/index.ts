@@ -10,6 +10,7 @@ import type { Metrics } from '../platform/telemetry/index.ts';
 import { walletDirectory } from './directory.ts';
 import type { ProgramDirectory, WalletFacts } from './domain.ts';
 import { shownWallet, type WalletBalances, walletHandlers } from './handler.ts';
+import { type MembershipLimits, Memberships } from './memberships.ts';
 import { type NewWallet, type WalletRow, WalletStore } from './store.ts';
 
 export type { ProgramDirectory, WalletFacts } from './domain.ts';
@@ -20,7 +21,7 @@ export interface WalletOptions {
   readonly programs: ProgramDirectory;
   readonly balances: WalletBalances;
   readonly metrics: Metrics;
-  readonly limits: {
+  readonly limits: MembershipLimits & {
     readonly walletsHeldMax: number;
     readonly walletBatchMax: number;
     readonly walletWaitingMax: number;
@@ -66,8 +67,10 @@ export function createWalletModule(options: WalletOptions): WalletModule {
     ...bounds,
     run: (wanted) => store.createMany(wanted),
   });
-  const directory = walletDirectory(rows, options.programs, limits.walletsHeldMax);
+  const memberships = new Memberships(limits);
+  const directory = walletDirectory(rows, options.programs, limits.walletsHeldMax, memberships);
   metrics.gauge('wallet_directory_held', 'Wallets in memory.', () => [{ value: directory.counts.held }]);
+  metrics.gauge('wallet_memberships_held', 'Wallets whose program is in memory.', () => [{ value: memberships.size }]);
   metrics.counter('wallet_directory_total', 'Look-ups of wallets, by whether they were in memory.', () => [
     { labels: { result: 'hit' }, value: directory.counts.hits },
     { labels: { result: 'miss' }, value: directory.counts.misses },

@@ -16,6 +16,9 @@ export interface WalletRow {
   readonly created_at: Date;
 }
 
+/** What an earn has to know of a wallet, beside its program. */
+export type Membership = Pick<WalletRow, 'id' | 'program_id' | 'status'>;
+
 /** A wallet to be. */
 export interface NewWallet {
   readonly key: CreationKey;
@@ -137,7 +140,7 @@ function insertParameters(wanted: readonly NewWallet[]): string[][] {
 }
 
 /** What all wallets of a program have in common is the program's: they share its texts. */
-export function factsOf(row: WalletRow, { merchantId, programId, unit, rules }: ProgramTerms): WalletFacts {
+export function factsOf(row: Membership, { merchantId, programId, unit, rules }: ProgramTerms): WalletFacts {
   return {
     kind: 'wallet',
     walletId: row.id,

@@ -1,7 +1,7 @@
 /** What is loaded once, what is held, and what is forgotten. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { LoadingCache } from './index.ts';
+import { Directory, LoadingCache } from './index.ts';
 
 /** Loads wait until the test answers them, the oldest first. */
 function stage(heldMax = 10) {
@@ -82,5 +82,57 @@ describe('a loading cache', () => {
     answer({});
     assert.deepEqual(await again, {});
     assert.deepEqual(asked, ['a', 'a']);
+  });
+});
+
+describe('a directory with a memory beyond its own', () => {
+  interface Row {
+    readonly id: string;
+    readonly parent: string;
+  }
+
+  function world() {
+    const read: string[] = [];
+    const remembered = new Map<string, Row>();
+    const parents = new Map<string, string | Promise<string>>([['p', 'P']]);
+    const directory = new Directory<string, Row, string, { readonly text: string }>({
+      heldMax: 1,
+      rowOf: async (id) => {
+        read.push(id);
+        return id === 'none' ? null : { id, parent: 'p' };
+      },
+      parentOf: (row) => parents.get(row.parent) ?? null,
+      join: (row, parent) => ({ text: `${row.id} in ${parent}` }),
+      beyond: { recall: (id) => remembered.get(id) ?? null, note: (row) => remembered.set(row.id, row) },
+    });
+    return { directory, read, remembered, parents };
+  }
+
+  it('reads a row once, though it holds one of them only', async () => {
+    const { directory, read } = world();
+    for (const id of ['a', 'b']) assert.deepEqual(await directory.find(id), { text: `${id} in P` });
+    assert.deepEqual(directory.find('a'), { text: 'a in P' });
+    assert.deepEqual(directory.known('b'), { text: 'b in P' });
+    assert.deepEqual(read, ['a', 'b']);
+    assert.deepEqual(directory.counts, { held: 1, hits: 2, misses: 2 });
+  });
+
+  it('takes note of what it is told, and of nothing that does not exist', async () => {
+    const { directory, read, remembered } = world();
+    directory.learn('a', { id: 'a', parent: 'p' }, 'P');
+    directory.learn('b', { id: 'b', parent: 'p' }, 'P');
+    assert.deepEqual(directory.known('a'), { text: 'a in P' });
+    assert.equal(await directory.find('none'), null);
+    assert.deepEqual([...remembered.keys()], ['a', 'b']);
+    assert.deepEqual(read, ['none']);
+  });
+
+  it('waits for the parent of a row that it remembers, and does not read the row again', async () => {
+    const { directory, read, parents } = world();
+    for (const id of ['a', 'b']) await directory.find(id);
+    parents.set('p', Promise.resolve('Q'));
+    assert.equal(directory.known('a'), undefined);
+    assert.deepEqual(await directory.find('a'), { text: 'a in Q' });
+    assert.deepEqual(read, ['a', 'b']);
   });
 });

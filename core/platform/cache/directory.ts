@@ -4,6 +4,12 @@
  */
 import { type CacheCounts, LoadingCache } from './loading.ts';
 
+/** A memory of rows beyond {@link DirectoryOptions.heldMax}, smaller per row. It may forget, and never errs. */
+export interface RowMemory<Id, Row> {
+  recall(id: Id): Row | null;
+  note(row: Row): void;
+}
+
 type Found<Value> = Value | null | Promise<Value | null>;
 
 export interface DirectoryOptions<Id, Row, Parent, Facts> {
@@ -12,22 +18,31 @@ export interface DirectoryOptions<Id, Row, Parent, Facts> {
   readonly rowOf: (id: Id) => Promise<Row | null>;
   readonly parentOf: (row: Row) => Found<Parent>;
   readonly join: (row: Row, parent: Parent) => Facts;
+  readonly beyond?: RowMemory<Id, Row>;
 }
 
 export class Directory<Id extends string, Row, Parent, Facts extends object> {
   readonly #facts: LoadingCache<Id, Facts>;
   readonly #join: (row: Row, parent: Parent) => Facts;
+  readonly #beyond: RowMemory<Id, Row> | null;
 
-  constructor({ heldMax, rowOf, parentOf, join }: DirectoryOptions<Id, Row, Parent, Facts>) {
+  constructor({ heldMax, rowOf, parentOf, join, beyond }: DirectoryOptions<Id, Row, Parent, Facts>) {
     this.#join = join;
+    this.#beyond = beyond ?? null;
     const load = async (id: Id): Promise<Facts | null> => {
-      const row = await rowOf(id);
+      const row = beyond?.recall(id) ?? (await rowOf(id));
       if (row === null) return null;
       const parent = await parentOf(row);
       if (parent === null) throw new Error('a row stands in something that does not exist');
+      beyond?.note(row);
       return join(row, parent);
     };
-    this.#facts = new LoadingCache({ heldMax, load });
+    const recall = (id: Id): Facts | null => {
+      const row = beyond?.recall(id) ?? null;
+      const parent = row === null ? null : parentOf(row);
+      return row === null || parent === null || parent instanceof Promise ? null : join(row, parent);
+    };
+    this.#facts = new LoadingCache({ heldMax, load, recall });
   }
 
   get counts(): CacheCounts {
@@ -46,6 +61,7 @@ export class Directory<Id extends string, Row, Parent, Facts extends object> {
   /** Takes note of a row that was read or written anyway. */
   learn(id: Id, row: Row, parent: Parent): Facts {
     const facts = this.#join(row, parent);
+    this.#beyond?.note(row);
     this.#facts.set(id, facts);
     return facts;
   }

@@ -1,3 +1,3 @@
 /** The door of caches in memory: for what never changes once it exists. */
-export { Directory, type DirectoryOptions } from './directory.ts';
+export { Directory, type DirectoryOptions, type RowMemory } from './directory.ts';
 export { type CacheCounts, LoadingCache, type LoadingCacheOptions } from './loading.ts';

@@ -13,6 +13,8 @@ export interface LoadingCacheOptions<Key, Value> {
   readonly heldMax: number;
   /** null: it does not exist. */
   readonly load: (key: Key) => Promise<Value | null>;
+  /** What can be had at once, though it is not held any more; null: nothing can. */
+  readonly recall?: (key: Key) => Value | null;
 }
 
 /** Since the beginning; `held` is now. */
@@ -26,13 +28,15 @@ export interface CacheCounts {
 export class LoadingCache<Key extends string, Value extends object> {
   readonly #held: LRUCache<Key, Value>;
   readonly #load: (key: Key) => Promise<Value | null>;
+  readonly #recall: (key: Key) => Value | null;
   readonly #loads = new Map<Key, Promise<Value | null>>();
   #hits = 0;
   #misses = 0;
 
-  constructor({ heldMax, load }: LoadingCacheOptions<Key, Value>) {
+  constructor({ heldMax, load, recall = () => null }: LoadingCacheOptions<Key, Value>) {
     this.#held = new LRUCache({ max: heldMax });
     this.#load = load;
+    this.#recall = recall;
   }
 
   get counts(): CacheCounts {
@@ -41,25 +45,29 @@ export class LoadingCache<Key extends string, Value extends object> {
 
   /** A promise only where it has to be loaded; it rejects as the load does. */
   get(key: Key): Value | null | Promise<Value | null> {
-    const held = this.#held.get(key);
-    if (held !== undefined) {
-      this.#hits++;
-      return held;
-    }
+    const known = this.known(key);
+    if (known !== undefined) return known;
     this.#misses++;
     return this.#loads.get(key) ?? this.#begin(key);
   }
 
   /** Only from memory; counted only when it is there. */
   known(key: Key): Value | undefined {
-    const held = this.#held.get(key);
-    if (held !== undefined) this.#hits++;
-    return held;
+    const known = this.#held.get(key) ?? this.#recalled(key);
+    if (known !== undefined) this.#hits++;
+    return known;
   }
 
   /** Takes note of what is known anyway. */
   set(key: Key, value: Value): void {
     this.#held.set(key, value);
+  }
+
+  #recalled(key: Key): Value | undefined {
+    const value = this.#recall(key);
+    if (value === null) return undefined;
+    this.#held.set(key, value);
+    return value;
   }
 
   #begin(key: Key): Promise<Value | null> {
