@@ -135,4 +135,14 @@ describe('a directory with a memory beyond its own', () => {
     assert.deepEqual(await directory.find('a'), { text: 'a in Q' });
     assert.deepEqual(read, ['a', 'b']);
   });
+
+  it('tells whoever waits for it that the parent cannot be had, and nobody else', async () => {
+    const { directory, parents } = world();
+    for (const id of ['a', 'b']) await directory.find(id);
+    const away = (): void => void parents.set('p', Promise.reject(new Error('away')));
+    away();
+    assert.equal(directory.known('a'), undefined);
+    away();
+    await assert.rejects(async () => directory.find('a'), /away/);
+  });
 });

@@ -40,6 +40,8 @@ export class Directory<Id extends string, Row, Parent, Facts extends object> {
     const recall = (id: Id): Facts | null => {
       const row = beyond?.recall(id) ?? null;
       const parent = row === null ? null : parentOf(row);
+      // Whoever has to wait for it asks again, and is told if it fails.
+      if (parent instanceof Promise) parent.catch(() => undefined);
       return row === null || parent === null || parent instanceof Promise ? null : join(row, parent);
     };
     this.#facts = new LoadingCache({ heldMax, load, recall });
