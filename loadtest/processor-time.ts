@@ -50,6 +50,16 @@ export function readTrees(roots: Iterable<number>): Map<number, TreeUse> {
   return uses;
 }
 
+/** Of those children of a process that run, and whose command line is meant. */
+export function readChildrenCpuS(parent: number, isMeant: (commandLine: string) => boolean): number {
+  let cpuS = 0;
+  for (const stat of readAll().values()) {
+    if (stat.parent !== parent) continue;
+    if (isMeant(readIfThere(`/proc/${stat.pid}/cmdline`) ?? '')) cpuS += stat.cpuS;
+  }
+  return cpuS;
+}
+
 /** Processor seconds of the whole machine since it started, idle time aside. */
 export function readMachineCpuS(): number {
   const text = readIfThere('/proc/stat');

@@ -68,7 +68,7 @@ const settings: Readonly<Record<string, string>> = {
   jit: 'off',
   // Append-only tables: few dead rows, so vacuum rarely and gently, but keep the visibility map and statistics fresh.
   autovacuum_max_workers: '2',
-  autovacuum_naptime: '30s',
+  autovacuum_naptime: '10s',
   autovacuum_vacuum_insert_scale_factor: '0.1',
   autovacuum_analyze_scale_factor: '0.05',
   autovacuum_vacuum_cost_limit: '400',

@@ -4,12 +4,14 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
-import { readMachineCpuS, readTrees } from '../../processor-time.ts';
+import { readChildrenCpuS, readMachineCpuS, readTrees } from '../../processor-time.ts';
 import { formatNumber, type Table } from '../../table.ts';
 import { mean } from '../report/statistics.ts';
 import { yardstickMs } from './yardstick.ts';
 
 const EVERY_MS = 250;
+/** How Postgres calls a process that has a client: by user, database, and address with port. */
+const hasClient = /^postgres: .*\(\d+\)/;
 /** So many of the seconds, at least one, are the slow ones. */
 const SLOW_SHARE = 0.05;
 
@@ -17,9 +19,13 @@ const SLOW_SHARE = 0.05;
 interface Totals {
   readonly serverS: number;
   readonly postgresS: number;
+  /** Of that, what has no client: vacuum and its readers, check-points, writers; and clients that have left. */
+  readonly housekeepingS: number;
   readonly machineS: number;
   /** Written by check-points. */
   readonly buffers: number;
+  /** Images of whole pages in the log: of pages written for the first time since a check-point. Vacuum tells its own at its end. */
+  readonly images: number;
   /** How often the yardstick was laid on, and how long that took. */
   readonly yards: number;
   readonly yardsMs: number;
@@ -93,14 +99,18 @@ async function sampleOf(
   sql: postgres.Sql,
   { serverPid, postgresPid }: Watched,
 ): Promise<Omit<Sample, 'yards' | 'yardsMs'>> {
-  const [row] = await sql<{ buffers: string }[]>`select buffers_written as buffers from pg_stat_checkpointer`;
+  const [row] = await sql<{ buffers: string; images: string }[]>`
+    select buffers_written as buffers, wal_fpi as images from pg_stat_checkpointer, pg_stat_wal`;
   const uses = readTrees([serverPid, postgresPid]);
+  const postgresS = uses.get(postgresPid)?.cpuS ?? 0;
   return {
     atMs: Date.now(),
     serverS: uses.get(serverPid)?.cpuS ?? 0,
-    postgresS: uses.get(postgresPid)?.cpuS ?? 0,
+    postgresS,
+    housekeepingS: postgresS - readChildrenCpuS(postgresPid, (commandLine) => hasClient.test(commandLine)),
     machineS: readMachineCpuS(),
     buffers: Number(row?.buffers),
+    images: Number(row?.images),
   };
 }
 
@@ -118,8 +128,10 @@ function totals(of: (key: keyof Totals) => number): Totals {
   return {
     serverS: of('serverS'),
     postgresS: of('postgresS'),
+    housekeepingS: of('housekeepingS'),
     machineS: of('machineS'),
     buffers: of('buffers'),
+    images: of('images'),
     yards: of('yards'),
     yardsMs: of('yardsMs'),
   };
@@ -139,9 +151,11 @@ export function slowSeconds(seconds: readonly Second[]): Table {
       formatNumber(earns),
       formatNumber((per('serverS') / earns) * 1e6, 1),
       formatNumber((per('postgresS') / earns) * 1e6, 1),
+      formatNumber((per('housekeepingS') / earns) * 1e6, 1),
       formatNumber(per('machineS'), 2),
       formatNumber((per('yardsMs') / per('yards')) * 1_000),
       `${formatNumber(100 * checkpoints)} %`,
+      formatNumber(per('images')),
     ];
   };
   return {
@@ -152,9 +166,11 @@ export function slowSeconds(seconds: readonly Second[]): Table {
       'earns/s',
       'core µs',
       'Postgres µs',
+      'of it housekeeping',
       'processors busy',
       'always the same work, µs',
       'during a check-point',
+      'page images/s',
     ],
     rows: [
       row(`the slowest ${SLOW_SHARE * 100} %`, byRate.slice(0, slowCount)),

@@ -7,8 +7,10 @@ const samples: Sample[] = Array.from({ length: 13 }, (_, look) => ({
   atMs: 900 + look * 500,
   serverS: look <= 5 ? look * 0.5 : look - 2.5,
   postgresS: look * 0.1,
+  housekeepingS: look <= 6 ? 0 : (look - 6) * 0.02,
   machineS: look * 0.75,
   buffers: Math.max(0, look - 6) * 40,
+  images: look * 5,
   yards: look + 1,
   yardsMs: look <= 6 ? look : 2 * look - 6,
 }));
@@ -31,7 +33,7 @@ test('of what comes after the last look nothing is known', () => {
 test('the slowest seconds stand beside the others', () => {
   const { rows } = slowSeconds(secondsOf(samples, 900, [100, 100, 100, 50, 100]));
   assert.deepEqual(rows, [
-    ['the slowest 5 %', '1', '50', '40,000.0', '4,000.0', '1.50', '2,000', '100 %'],
-    ['the others', '4', '100', '13,750.0', '2,000.0', '1.50', '1,250', '25 %'],
+    ['the slowest 5 %', '1', '50', '40,000.0', '4,000.0', '800.0', '1.50', '2,000', '100 %', '10'],
+    ['the others', '4', '100', '13,750.0', '2,000.0', '100.0', '1.50', '1,250', '25 %', '10'],
   ]);
 });
