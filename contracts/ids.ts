@@ -61,7 +61,7 @@ const TWO_29 = 2 ** 29;
 const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** Four digits of 16 bits. By a table: `toString(16)` of numbers past 2^31 is slow, and ids are made for every row. */
-export function hex16(value: number): string {
+function hex16(value: number): string {
   return `${hexOfByte[value >>> 8]}${hexOfByte[value & 0xff]}`;
 }
 

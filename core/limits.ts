@@ -68,10 +68,11 @@ export const limits = {
   /** Programs looked up by one statement, and callers who wait for the next one; one more answers 429. */
   programBatchMax: 1_000,
   programWaitingMax: 8_192,
-  walletsHeldMax: 200_000,
-  /** Wallets beyond those, whose program is in memory all the same. */
+  /** Wallets whose program is in memory, and so many programs. */
   membershipsMax: 2 ** 21,
   membershipProgramsMax: 65_536,
+  /** Wallets that are held because that is not all there is to know of them: they are not active. */
+  walletsHeldMax: 20_000,
   /** Wallets looked up, or created, by one statement. */
   walletBatchMax: 1_000,
   /** Callers who wait for the next such statement; one more answers 429. */

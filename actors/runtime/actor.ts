@@ -9,7 +9,7 @@ import type { AccountState, Command } from '../account/model.ts';
 import type { RequestFacts, StoredOutcome } from '../ports.ts';
 import type { Chained } from './chain.ts';
 import { type Keyed, KeyTable } from './key-table.ts';
-import type { Linked } from './line.ts';
+import { Line, type Linked } from './line.ts';
 import type { AccountRequest, Outcome, Part } from './outcome.ts';
 import type { Tenant } from './tenants.ts';
 
@@ -53,7 +53,7 @@ const alone: readonly PendingPart[] = [];
  * A request on its way. It is in exactly one place: its actor's mailbox, the open batch, the flying batch, or another
  * command's followers; and it is answered exactly once.
  */
-export class Pending implements KeyAsker, Chained<Pending> {
+export class Pending implements KeyAsker, Chained<Pending>, Linked<Pending> {
   readonly request: AccountRequest;
   /** Of the first part: whose mailbox it stands in, and whose key it carries. */
   readonly actor: Actor;
@@ -82,6 +82,8 @@ export class Pending implements KeyAsker, Chained<Pending> {
   nextKeyed: Keyed | null = null;
   previous: Pending | null = null;
   next: Pending | null = null;
+  /** Its place in its actor's mailbox. */
+  nextInLine: Pending | null = null;
 
   constructor(
     request: AccountRequest,
@@ -157,6 +159,8 @@ export class Pending implements KeyAsker, Chained<Pending> {
   }
 }
 
+const nobody: readonly Actor[] = [];
+
 export type Reader = (state: AccountState | null) => void;
 
 export class Actor implements Linked<Actor>, Chained<Actor> {
@@ -172,15 +176,14 @@ export class Actor implements Linked<Actor>, Chained<Actor> {
   /** It stands in the lane's queue of actors that can go on. */
   queued = false;
   nextInLine: Actor | null = null;
-  /** Its place in the order of use (directory.ts). */
+  /** Its place in one of two orders of use, and in which of them (directory.ts). */
   isListed = false;
+  isKept = false;
   previous: Actor | null = null;
   next: Actor | null = null;
   readers: Reader[] | null = null;
-  /** Whose requests have a part for this one: one entry per part on its way. They go on when this one is loaded. */
-  readonly dependents: Actor[] = [];
-  #mailbox: Pending[] = [];
-  #head = 0;
+  #dependents: Actor[] | null = null;
+  readonly #mailbox = new Line<Pending>();
   /** Mostly there is one key on the way, or none: the table is for more. */
   #keyOnTheWay: KeyAsker | null = null;
   #keysOnTheWay: KeyTable<KeyAsker> | null = null;
@@ -192,12 +195,12 @@ export class Actor implements Linked<Actor>, Chained<Actor> {
   /** Nothing waits for it and nothing of it is uncommitted: it can be evicted. */
   get idle(): boolean {
     const hasKeys = this.#keyOnTheWay !== null || this.#keysOnTheWay !== null;
-    const isWaitedFor = hasKeys || this.readers !== null || this.dependents.length > 0;
+    const isWaitedFor = hasKeys || this.readers !== null || this.#dependents !== null;
     return !isWaitedFor && !this.queued && !this.loading;
   }
 
   get mailboxLength(): number {
-    return this.#mailbox.length - this.#head;
+    return this.#mailbox.length;
   }
 
   load(state: AccountState, hash: string | null): void {
@@ -225,10 +228,24 @@ export class Actor implements Linked<Actor>, Chained<Actor> {
     this.aheadHash = this.committedHash;
   }
 
-  /** A request of `other` with a part for this one is settled. */
+  /** Whose requests have a part for this one: one entry per part on its way. They go on when this one is loaded. */
+  get dependents(): readonly Actor[] {
+    return this.#dependents ?? nobody;
+  }
+
+  /** A request of `other` has a part for this one. */
+  depend(other: Actor): void {
+    this.#dependents ??= [];
+    this.#dependents.push(other);
+  }
+
+  /** Such a request is settled. */
   undepend(other: Actor): void {
-    const index = this.dependents.indexOf(other);
-    if (index >= 0) this.dependents.splice(index, 1);
+    const dependents = this.#dependents;
+    const index = dependents === null ? -1 : dependents.indexOf(other);
+    if (dependents === null || index < 0) return;
+    if (dependents.length === 1) this.#dependents = null;
+    else dependents.splice(index, 1);
   }
 
   failReaders(): void {
@@ -260,31 +277,20 @@ export class Actor implements Linked<Actor>, Chained<Actor> {
 
   /** Puts commands of a failed batch back in front, in their order. */
   putBack(pendings: readonly Pending[]): void {
-    this.#mailbox = [...pendings, ...this.#mailbox.slice(this.#head)];
-    this.#head = 0;
+    this.#mailbox.putBack(pendings);
   }
 
-  peek(): Pending | undefined {
-    return this.#mailbox[this.#head];
+  peek(): Pending | null {
+    return this.#mailbox.first;
   }
 
   shift(): void {
-    this.#head++;
-    if (this.#head === this.#mailbox.length) {
-      this.#mailbox.length = 0;
-      this.#head = 0;
-    } else if (this.#head >= 1_024) {
-      this.#mailbox.splice(0, this.#head);
-      this.#head = 0;
-    }
+    this.#mailbox.shift();
   }
 
   /** Empties the mailbox. */
   takeAll(): Pending[] {
-    const all = this.#mailbox.slice(this.#head);
-    this.#mailbox.length = 0;
-    this.#head = 0;
-    return all;
+    return this.#mailbox.takeAll();
   }
 
   /** The request is settled: the key is no longer on the way. False: it was not, because it follows another one. */

@@ -207,7 +207,7 @@ export class Assembler {
     for (const { actor } of [pending, ...pending.also]) {
       if (actor.ahead !== actor.committed || actor.committed === null) continue;
       actor.discard();
-      if (actor.peek() !== undefined || actor.dependents.length > 0) this.#ports.reload(actor);
+      if (actor.peek() !== null || actor.dependents.length > 0) this.#ports.reload(actor);
     }
   }
 }

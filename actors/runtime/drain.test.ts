@@ -36,7 +36,7 @@ describe('a drain', () => {
 
   it('leaves nothing of them behind where room was made', async () => {
     const stage = new Stage();
-    const runtime = await started(stage, { actorsMax: 8, pendingMax: 8, mailboxMax: 8 });
+    const runtime = await started(stage, { actorsMax: 8, actorsRecentMax: 8, pendingMax: 8, mailboxMax: 8 });
     const accounts = Array.from({ length: 20 }, newAccountId);
     for (const id of accounts) await runtime.submit(stage.request(id, 'earn', 5, 'a'));
     assert.equal(runtime.status.shelved, 12);

@@ -34,6 +34,8 @@ export interface RuntimeLimits {
   readonly pendingMax: number;
   /** Actors in memory; idle ones make room, the least recently used first. */
   readonly actorsMax: number;
+  /** How many of them stay, however little they hold; the state of a further one is packed away, if it fits the shelf. */
+  readonly actorsRecentMax: number;
   /** Accounts without an actor whose state is in memory all the same: a power of two from 8 on; 128 bytes each, once there was one. */
   readonly shelfPlaces: number;
   /** Commands that one account may put into a batch before it is looked at again who else can go on. */
@@ -63,6 +65,7 @@ export const runtimeLimits: RuntimeLimits = {
   mailboxMax: 2_000,
   pendingMax: 20_000,
   actorsMax: 200_000,
+  actorsRecentMax: 100_000,
   shelfPlaces: 2 ** 20,
   turnCommandsMax: 256,
   sweepMs: 250,
@@ -82,6 +85,8 @@ export function checkRuntimeLimits(limits: RuntimeLimits): void {
     [limits.optimismAfterKeys >= 0, 'keys are counted'],
     [limits.mailboxMax <= limits.pendingMax, 'one mailbox cannot hold more than the process'],
     [limits.pendingMax <= limits.actorsMax, 'every pending command may need an actor of its own'],
+    [limits.actorsRecentMax >= 1, 'the account that was used last has an actor'],
+    [limits.actorsRecentMax <= limits.actorsMax, 'who is recent is in memory'],
     [limits.tenantShare > 0, 'a tenant may have something waiting'],
     [limits.tenantsMax >= 1, 'one tenant at least is known'],
     [limits.retryAfterMsMin <= limits.retryAfterMsMax, 'who is refused is asked to stay away for some time'],

@@ -25,6 +25,16 @@ export class Line<Member extends Linked<Member>> {
     this.#length++;
   }
 
+  /** In front of all the others, in their order. */
+  putBack(members: readonly Member[]): void {
+    for (const member of members.toReversed()) {
+      member.nextInLine = this.#first;
+      this.#first = member;
+      this.#last ??= member;
+      this.#length++;
+    }
+  }
+
   shift(): Member | null {
     const first = this.#first;
     if (first === null) return null;
@@ -33,5 +43,12 @@ export class Line<Member extends Linked<Member>> {
     first.nextInLine = null;
     this.#length--;
     return first;
+  }
+
+  /** All of them; nobody is left. */
+  takeAll(): Member[] {
+    const all: Member[] = [];
+    for (let member = this.shift(); member !== null; member = this.shift()) all.push(member);
+    return all;
   }
 }

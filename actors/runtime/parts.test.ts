@@ -132,7 +132,7 @@ describe('a request of several parts', () => {
 
   it('waits for the other account to be loaded; when that fails nothing happened, and nothing is left behind', async () => {
     const stage = new Stage();
-    const runtime = await started(stage, { actorsMax: 3, pendingMax: 3, mailboxMax: 3 });
+    const runtime = await started(stage, { actorsMax: 3, actorsRecentMax: 3, pendingMax: 3, mailboxMax: 3 });
     const [from, to] = [newAccountId(), newAccountId()];
     await runtime.submit(stage.request(from, 'earn', 10, 'warm'));
     stage.faults = ['lost before'];

@@ -122,7 +122,7 @@ describe('the bounds of the runtime', () => {
 
   it('keeps a bounded number of actors; an evicted one comes back with its state', async () => {
     const stage = new Stage();
-    const limits = { actorsMax: 10, pendingMax: 10, mailboxMax: 10 };
+    const limits = { actorsMax: 10, actorsRecentMax: 10, pendingMax: 10, mailboxMax: 10 };
     const runtime = await started(stage, limits);
     const accounts = Array.from({ length: 50 }, newAccountId);
     for (const id of accounts) await runtime.submit(stage.request(id, 'earn', 3, 'a'));
@@ -136,7 +136,13 @@ describe('the bounds of the runtime', () => {
 
   it('gets an evicted state back from memory, without a load', async () => {
     const stage = new Stage();
-    const runtime = await started(stage, { actorsMax: 10, pendingMax: 10, mailboxMax: 10, shelfPlaces: 1_024 });
+    const runtime = await started(stage, {
+      actorsMax: 10,
+      actorsRecentMax: 10,
+      pendingMax: 10,
+      mailboxMax: 10,
+      shelfPlaces: 1_024,
+    });
     const accounts = Array.from({ length: 50 }, newAccountId);
     for (const id of accounts) await runtime.submit(stage.request(id, 'earn', 3, 'a'));
     assert.equal(runtime.status.shelved, 40);

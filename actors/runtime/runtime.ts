@@ -126,7 +126,7 @@ export class Runtime {
     const deadlineMs = first === null ? request.deadlineMs : Number.POSITIVE_INFINITY;
     const reason = this.#admission.refusalOf(tenant, known?.mailboxLength ?? 0, placesFree, deadlineMs);
     if (reason !== null) return answer(this.#refuse(tenant, reason));
-    const actor = this.#directory.summon(accountId);
+    const actor = this.#directory.summon(accountId, known);
     if (actor === null) return answer(this.#refuse(tenant, 'process'));
     const also = first || request.also === undefined ? noParts : this.#partsOf(actor, request.also);
     if (also === null) return answer(this.#refuse(tenant, 'process'));
@@ -141,7 +141,7 @@ export class Runtime {
     }
     actor.enqueue(pending);
     for (const part of also) {
-      part.actor.dependents.push(actor);
+      part.actor.depend(actor);
       part.actor.register(part);
       if (part.actor.committed === null && !part.actor.loading) this.#lane.load(part.actor);
     }
@@ -184,11 +184,11 @@ export class Runtime {
     if (parts.length >= partsMax) throw new RangeError(`a request has at most ${partsMax} parts`);
     const found: PendingPart[] = [];
     // Whoever was found must not make room for the next one.
-    first.dependents.push(first);
+    first.depend(first);
     for (const part of parts) {
       const actor = this.#directory.summon(part.facts.accountId);
       if (actor === null || actor.onTheWay(part.facts.idempotencyKey)) break;
-      actor.dependents.push(first);
+      actor.depend(first);
       found.push(new PendingPart(actor, part));
     }
     first.undepend(first);

@@ -6,17 +6,18 @@
  * - H2 a state is given back as it was put there, or not at all: one that does not fit its place (holds, reversals, counters,
  *   debt, frozen, more than a few lots) is loaded again.
  */
+import type { Buffer } from 'node:buffer';
 import type { AccountId } from '@local-plus/contracts';
 import { noLots } from '../account/lots.ts';
 import type { AccountState, Lot } from '../account/model.ts';
 import { earliestDueMs, noHolds, openedAccount } from '../account/state.ts';
-import { hexOf, readHex, UuidTable } from './uuid-table.ts';
+import { UuidTable } from './uuid-table.ts';
 
 /** Words of a record: what is there, four numbers, the newest link of the chain, lots. */
 const NUMBERS = 1;
 const HASH = NUMBERS + 4 * 2;
-const HASH_WORDS = 8;
-const LOTS = HASH + HASH_WORDS;
+const HASH_BYTES = 32;
+const LOTS = HASH + HASH_BYTES / 4;
 const LOTS_MAX = 5;
 const RECORD_WORDS = LOTS + LOTS_MAX * 2;
 
@@ -48,13 +49,17 @@ export class Shelf {
     return this.#table.size;
   }
 
-  put(accountId: AccountId, state: AccountState, hash: string | null): void {
-    if (!fits(state)) return;
+  /** False: it does not fit, and nothing stands there. */
+  put(accountId: AccountId, state: AccountState, hash: string | null): boolean {
+    if (!fits(state)) return false;
     const at = this.#table.take(accountId);
-    if (at < 0) return;
-    const { words, floats } = this.#table;
+    if (at < 0) return false;
+    const { words, floats, bytes } = this.#table;
     const { version, balance, lastAtMs, baseVersion, lots } = state;
-    if (hash !== null && !readHex(hash, words, at + HASH, HASH_WORDS)) return this.#table.free(at);
+    if (hash !== null && !isWritten(hash, bytes, (at + HASH) * 4)) {
+      this.#table.free(at);
+      return false;
+    }
     words[at] = lots.length | (hash === null ? 0 : HAS_HASH) | (baseVersion === null ? 0 : HAS_BASE);
     const number = (at + NUMBERS) / 2;
     floats[number] = version;
@@ -66,13 +71,14 @@ export class Shelf {
       words[lot] = amount;
       words[lot + 1] = day * 2 ** 16 + Math.floor(amount / TWO_32);
     }
+    return true;
   }
 
   /** Its place is free afterwards. null: it is not there. */
   take(accountId: AccountId): Shelved | null {
     const at = this.#table.find(accountId);
     if (at < 0) return null;
-    const { words, floats } = this.#table;
+    const { words, floats, bytes } = this.#table;
     const is = words[at] as number;
     const lots = this.#lotsOf(at + LOTS, is & LOTS_MASK);
     const number = (at + NUMBERS) / 2;
@@ -85,7 +91,8 @@ export class Shelf {
       baseVersion: is & HAS_BASE ? (floats[number + 3] as number) : null,
       dueAtMs: earliestDueMs(lots, noHolds),
     };
-    const hash = is & HAS_HASH ? hexOf(words, at + HASH, HASH_WORDS) : null;
+    const hashAt = (at + HASH) * 4;
+    const hash = is & HAS_HASH ? bytes.toString('hex', hashAt, hashAt + HASH_BYTES) : null;
     this.#table.free(at);
     return { state, hash };
   }
@@ -102,6 +109,11 @@ export class Shelf {
       return [high >>> 16, (high & 0xffff) * TWO_32 + low];
     });
   }
+}
+
+/** False: it is of another length, or no hexadecimal text. */
+function isWritten(hash: string, bytes: Buffer, at: number): boolean {
+  return hash.length === HASH_BYTES * 2 && bytes.write(hash, at, HASH_BYTES, 'hex') === HASH_BYTES;
 }
 
 /** H2. */

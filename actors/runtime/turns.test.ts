@@ -28,7 +28,7 @@ function fill(turns: Turns, rowsMax: number): Map<AccountId, number> {
   const batch = { size: 0 };
   const counts = new Map<AccountId, number>();
   const takeTurn = (actor: Actor, rowsEnd: number): boolean => {
-    while (batch.size < rowsEnd && actor.peek() !== undefined) {
+    while (batch.size < rowsEnd && actor.peek() !== null) {
       actor.shift();
       batch.size++;
       counts.set(actor.accountId, (counts.get(actor.accountId) ?? 0) + 1);

@@ -194,8 +194,14 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'evicts actors that are busy',
     file: 'runtime/directory.ts',
-    find: 'if (actor.idle) {',
-    replace: 'if (actor.readers === null) {',
+    find: 'if (actor.idle && (',
+    replace: 'if (actor.readers === null && (',
+  },
+  {
+    name: 'evicts busy actors when it is full',
+    file: 'runtime/directory.ts',
+    find: 'if (actor.idle) return actor;',
+    replace: 'if (actor.readers === null) return actor;',
   },
   {
     name: 'clearing takes what is held',

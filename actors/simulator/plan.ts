@@ -170,6 +170,8 @@ function kindsOf(random: Random): readonly OperationKind[] {
 function limitsOf(random: Random): RuntimeLimits {
   const batchCommandsMax = random.pick([2, 5, 40]);
   const pendingMax = random.pick([8, 8, 60, 100, 100, 100]);
+  // As few as the relations allow: reads of accounts that nobody moves push the others out all the time.
+  const actorsMax = Math.max(pendingMax, 8);
   const backoffMs = random.between(2, 10);
   return {
     ...runtimeLimits,
@@ -181,12 +183,12 @@ function limitsOf(random: Random): RuntimeLimits {
     optimismAfterKeys: random.pick([0, 0, 1, 5]),
     mailboxMax: Math.min(pendingMax, random.pick([5, 100, 100, 100])),
     pendingMax,
-    // As few as the relations allow: reads of accounts that nobody moves push the others out all the time.
-    actorsMax: Math.max(pendingMax, 8),
+    actorsMax,
     turnCommandsMax: random.between(1, batchCommandsMax),
     sweepMs: random.between(20, 150),
     backoffMs,
     backoffMsMax: random.between(backoffMs, 60),
     shelfPlaces: random.pick([8, 16, 64]),
+    actorsRecentMax: random.pick([1, 4, actorsMax]),
   };
 }

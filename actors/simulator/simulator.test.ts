@@ -69,16 +69,21 @@ describe('the simulator', () => {
 });
 
 describe('shrinking', () => {
-  it('finds a smaller history that still has what is looked for', async () => {
+  it('finds smaller histories that still have what is looked for', async () => {
     const raises = (report: Report) => report.met.has('epoch raised') && report.met.has('ghost executed');
-    let seed = 1;
-    let report = await simulate(planOf(seed));
-    while (!raises(report)) report = await simulate(planOf(++seed));
-    const { changes, report: shrunk } = await new Shrinker(report, raises).shrink();
-    assert.ok(raises(shrunk));
-    assert.ok((changes.operations ?? 0) < OPERATIONS_DEFAULT / 2, `seed ${seed}: ${changes.operations} operations`);
-    assert.ok(!changes.without?.includes('ghost'), 'without ghosts there is none');
-    assert.deepEqual((await simulate(planOf(seed, changes))).hash, shrunk.hash, 'what it says can be replayed');
+    let operations = 0;
+    let found = 0;
+    for (let seed = 1; found < 5; seed++) {
+      const report = await simulate(planOf(seed));
+      if (!raises(report)) continue;
+      found++;
+      const { changes, report: shrunk } = await new Shrinker(report, raises).shrink();
+      assert.ok(raises(shrunk), `seed ${seed}`);
+      assert.ok(!changes.without?.includes('ghost'), 'without ghosts there is none');
+      assert.deepEqual((await simulate(planOf(seed, changes))).hash, shrunk.hash, 'what it says can be replayed');
+      operations += changes.operations ?? OPERATIONS_DEFAULT;
+    }
+    assert.ok(operations < (found * OPERATIONS_DEFAULT) / 2, `${operations} operations of ${found} histories`);
   });
 
   it('leaves a history as it is when nothing smaller has it', async () => {

@@ -29,6 +29,11 @@ export class ProgramDirectory {
     return renewalOf(found.rules)?.then(() => found) ?? found;
   }
 
+  /** Only from memory; its rules may have to be read anew ({@link renewalOf}). */
+  known(programId: ProgramId): ProgramFacts | undefined {
+    return this.#facts.known(programId);
+  }
+
   async #load(programId: ProgramId): Promise<ProgramFacts | null> {
     const readAtMs = this.#ports.monotonicMs();
     const row = await this.#ports.rows.submit(programId);

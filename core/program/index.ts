@@ -31,6 +31,8 @@ export interface ProgramModule {
   readonly handlers: Handlers;
   /** At once when it is known; its rules are current whenever they are looked at, for as long as it is found again. */
   find(programId: ProgramId): Found<ProgramFacts>;
+  /** Only from memory, with rules that may have to be read anew ({@link withCurrentRules}). */
+  known(programId: ProgramId): ProgramFacts | undefined;
 }
 
 export function createProgramModule({ database, limits }: ProgramOptions): ProgramModule {
@@ -48,6 +50,7 @@ export function createProgramModule({ database, limits }: ProgramOptions): Progr
   return {
     handlers: programHandlers({ store, nowMs }),
     find: (programId) => directory.find(programId),
+    known: (programId) => directory.known(programId),
   };
 }
 

@@ -18,6 +18,10 @@ export function walletDirectory(
     rowOf: (walletId) => rows.submit(walletId),
     parentOf: (row) => programs.find(row.program_id),
     join: factsOf,
-    beyond: memberships,
+    rows: {
+      recall: (walletId) => memberships.recall(walletId),
+      note: (row) => memberships.note(row),
+      parentOf: (row) => programs.known(row.program_id),
+    },
   });
 }

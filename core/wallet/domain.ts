@@ -15,6 +15,8 @@ export interface ProgramTerms {
 /** Who knows the programs: at once when it is in memory. */
 export interface ProgramDirectory {
   find(programId: ProgramId): ProgramTerms | null | Promise<ProgramTerms | null>;
+  /** Only from memory; its rules may have to be read anew. */
+  known(programId: ProgramId): ProgramTerms | undefined;
 }
 
 /** What a program asks of the ledger: passed on, not read here. */

@@ -69,7 +69,9 @@ export function createWalletModule(options: WalletOptions): WalletModule {
   });
   const memberships = new Memberships(limits);
   const directory = walletDirectory(rows, options.programs, limits.walletsHeldMax, memberships);
-  metrics.gauge('wallet_directory_held', 'Wallets in memory.', () => [{ value: directory.counts.held }]);
+  metrics.gauge('wallet_directory_held', 'Wallets of which more than the program is held.', () => [
+    { value: directory.counts.held },
+  ]);
   metrics.gauge('wallet_memberships_held', 'Wallets whose program is in memory.', () => [{ value: memberships.size }]);
   metrics.counter('wallet_directory_total', 'Look-ups of wallets, by whether they were in memory.', () => [
     { labels: { result: 'hit' }, value: directory.counts.hits },

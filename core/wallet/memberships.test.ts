@@ -34,4 +34,12 @@ describe('memberships', () => {
     );
     assert.deepEqual([note(thirdProgram, 'active'), note(oneProgram, 'active')], [false, true]);
   });
+
+  it('are forgotten when the wallet is no longer active', () => {
+    const memberships = new Memberships({ membershipsMax: 1_024, membershipProgramsMax: 2 });
+    const wallet = { id: newId<WalletId>(), program_id: oneProgram };
+    memberships.note({ ...wallet, status: 'active' });
+    memberships.note({ ...wallet, status: 'closed' });
+    assert.deepEqual([memberships.recall(wallet.id), memberships.size], [null, 0]);
+  });
 });

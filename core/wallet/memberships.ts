@@ -1,10 +1,9 @@
 /**
- * Wallet → its program, of many more wallets than the directory holds: all that an earn has to know of a wallet follows from it.
- * Of active wallets only; what is not known here is read.
+ * Wallet → its program, of a million wallets and more: all that an earn has to know of a wallet follows from it. Of active
+ * wallets only; what is not known here is read.
  */
 import { UuidTable } from '@local-plus/actors';
 import type { ProgramId, WalletId } from '@local-plus/contracts';
-import type { RowMemory } from '../platform/cache/index.ts';
 import type { Membership } from './store.ts';
 
 /** One word of each: the number of its program. */
@@ -17,7 +16,7 @@ export interface MembershipLimits {
   readonly membershipProgramsMax: number;
 }
 
-export class Memberships implements RowMemory<WalletId, Membership> {
+export class Memberships {
   readonly #table: UuidTable;
   readonly #programsMax: number;
   readonly #programs: ProgramId[] = [];
@@ -40,8 +39,14 @@ export class Memberships implements RowMemory<WalletId, Membership> {
 
   note({ id, program_id: programId, status }: Membership): void {
     const number = status === 'active' ? this.#numberOf(programId) : null;
-    const at = number === null ? -1 : this.#table.take(id);
-    if (number !== null && at >= 0) this.#table.words[at] = number;
+    if (number === null) return this.#forget(id);
+    const at = this.#table.take(id);
+    if (at >= 0) this.#table.words[at] = number;
+  }
+
+  #forget(walletId: WalletId): void {
+    const at = this.#table.find(walletId);
+    if (at >= 0) this.#table.free(at);
   }
 
   /** null: there are too many. */

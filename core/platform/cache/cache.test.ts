@@ -85,7 +85,7 @@ describe('a loading cache', () => {
   });
 });
 
-describe('a directory with a memory beyond its own', () => {
+describe('a directory that remembers rows', () => {
   interface Row {
     readonly id: string;
     readonly parent: string;
@@ -94,27 +94,54 @@ describe('a directory with a memory beyond its own', () => {
   function world() {
     const read: string[] = [];
     const remembered = new Map<string, Row>();
-    const parents = new Map<string, string | Promise<string>>([['p', 'P']]);
+    const parents = new Map<string, string>([['p', 'P']]);
+    const asked: string[] = [];
     const directory = new Directory<string, Row, string, { readonly text: string }>({
       heldMax: 1,
       rowOf: async (id) => {
         read.push(id);
         return id === 'none' ? null : { id, parent: 'p' };
       },
-      parentOf: (row) => parents.get(row.parent) ?? null,
+      parentOf: async (row) => {
+        asked.push(row.id);
+        const parent = parents.get(row.parent) ?? 'Q';
+        if (parent === 'away') throw new Error('away');
+        return parent;
+      },
       join: (row, parent) => ({ text: `${row.id} in ${parent}` }),
-      beyond: { recall: (id) => remembered.get(id) ?? null, note: (row) => remembered.set(row.id, row) },
+      rows: {
+        recall: (id) => remembered.get(id) ?? null,
+        note: (row) => void (row.id.startsWith('secret') || remembered.set(row.id, row)),
+        parentOf: (row) => parents.get(row.parent),
+      },
     });
-    return { directory, read, remembered, parents };
+    return { directory, read, asked, remembered, parents };
   }
 
-  it('reads a row once, though it holds one of them only', async () => {
-    const { directory, read } = world();
+  it('reads a row once, and holds nothing of what it remembers', async () => {
+    const { directory, read, asked } = world();
     for (const id of ['a', 'b']) assert.deepEqual(await directory.find(id), { text: `${id} in P` });
     assert.deepEqual(directory.find('a'), { text: 'a in P' });
     assert.deepEqual(directory.known('b'), { text: 'b in P' });
-    assert.deepEqual(read, ['a', 'b']);
-    assert.deepEqual(directory.counts, { held: 1, hits: 2, misses: 2 });
+    assert.deepEqual(
+      [read, asked],
+      [
+        ['a', 'b'],
+        ['a', 'b'],
+      ],
+    );
+    assert.deepEqual(directory.counts, { held: 0, hits: 2, misses: 2 });
+  });
+
+  it('holds what cannot be remembered', async () => {
+    const { directory, read } = world();
+    const facts = await directory.find('secret');
+    assert.equal(directory.find('secret'), facts);
+    const learned = directory.learn('secret 2', { id: 'secret 2', parent: 'p' }, 'P');
+    assert.equal(directory.known('secret 2'), learned);
+    assert.equal(directory.counts.held, 1);
+    await directory.find('secret');
+    assert.deepEqual(read, ['secret', 'secret']);
   });
 
   it('takes note of what it is told, and of nothing that does not exist', async () => {
@@ -130,19 +157,18 @@ describe('a directory with a memory beyond its own', () => {
   it('waits for the parent of a row that it remembers, and does not read the row again', async () => {
     const { directory, read, parents } = world();
     for (const id of ['a', 'b']) await directory.find(id);
-    parents.set('p', Promise.resolve('Q'));
+    parents.delete('p');
     assert.equal(directory.known('a'), undefined);
     assert.deepEqual(await directory.find('a'), { text: 'a in Q' });
     assert.deepEqual(read, ['a', 'b']);
+    // It was held meanwhile; what is remembered is newer.
+    parents.set('p', 'R');
+    assert.deepEqual(directory.known('a'), { text: 'a in R' });
   });
 
-  it('tells whoever waits for it that the parent cannot be had, and nobody else', async () => {
+  it('tells whoever waits for it that the parent cannot be had', async () => {
     const { directory, parents } = world();
-    for (const id of ['a', 'b']) await directory.find(id);
-    const away = (): void => void parents.set('p', Promise.reject(new Error('away')));
-    away();
-    assert.equal(directory.known('a'), undefined);
-    away();
+    parents.set('p', 'away');
     await assert.rejects(async () => directory.find('a'), /away/);
   });
 });

@@ -4,45 +4,47 @@
  */
 import { type CacheCounts, LoadingCache } from './loading.ts';
 
-/** A memory of rows beyond {@link DirectoryOptions.heldMax}, smaller per row. It may forget, and never errs. */
-export interface RowMemory<Id, Row> {
+/**
+ * A memory of rows in so little room that what is made of them is made anew each time. It may forget, and never errs.
+ */
+export interface RowMemory<Id, Row, Parent> {
   recall(id: Id): Row | null;
   note(row: Row): void;
+  /** Only from memory. */
+  parentOf(row: Row): Parent | undefined;
 }
 
 type Found<Value> = Value | null | Promise<Value | null>;
 
 export interface DirectoryOptions<Id, Row, Parent, Facts> {
-  /** Entries in memory, from 1 on. */
+  /** Entries in memory, from 1 on; what `rows` recalls is none of them. */
   readonly heldMax: number;
   readonly rowOf: (id: Id) => Promise<Row | null>;
   readonly parentOf: (row: Row) => Found<Parent>;
   readonly join: (row: Row, parent: Parent) => Facts;
-  readonly beyond?: RowMemory<Id, Row>;
+  readonly rows?: RowMemory<Id, Row, Parent>;
 }
 
 export class Directory<Id extends string, Row, Parent, Facts extends object> {
   readonly #facts: LoadingCache<Id, Facts>;
   readonly #join: (row: Row, parent: Parent) => Facts;
-  readonly #beyond: RowMemory<Id, Row> | null;
+  readonly #rows: RowMemory<Id, Row, Parent> | null;
 
-  constructor({ heldMax, rowOf, parentOf, join, beyond }: DirectoryOptions<Id, Row, Parent, Facts>) {
+  constructor({ heldMax, rowOf, parentOf, join, rows }: DirectoryOptions<Id, Row, Parent, Facts>) {
     this.#join = join;
-    this.#beyond = beyond ?? null;
+    this.#rows = rows ?? null;
     const load = async (id: Id): Promise<Facts | null> => {
-      const row = beyond?.recall(id) ?? (await rowOf(id));
+      const row = rows?.recall(id) ?? (await rowOf(id));
       if (row === null) return null;
       const parent = await parentOf(row);
       if (parent === null) throw new Error('a row stands in something that does not exist');
-      beyond?.note(row);
+      rows?.note(row);
       return join(row, parent);
     };
     const recall = (id: Id): Facts | null => {
-      const row = beyond?.recall(id) ?? null;
-      const parent = row === null ? null : parentOf(row);
-      // Whoever has to wait for it asks again, and is told if it fails.
-      if (parent instanceof Promise) parent.catch(() => undefined);
-      return row === null || parent === null || parent instanceof Promise ? null : join(row, parent);
+      const row = rows?.recall(id) ?? null;
+      const parent = row === null ? undefined : rows?.parentOf(row);
+      return row === null || parent === undefined ? null : join(row, parent);
     };
     this.#facts = new LoadingCache({ heldMax, load, recall });
   }
@@ -63,7 +65,7 @@ export class Directory<Id extends string, Row, Parent, Facts extends object> {
   /** Takes note of a row that was read or written anyway. */
   learn(id: Id, row: Row, parent: Parent): Facts {
     const facts = this.#join(row, parent);
-    this.#beyond?.note(row);
+    this.#rows?.note(row);
     this.#facts.set(id, facts);
     return facts;
   }

@@ -13,7 +13,7 @@ export interface LoadingCacheOptions<Key, Value> {
   readonly heldMax: number;
   /** null: it does not exist. */
   readonly load: (key: Key) => Promise<Value | null>;
-  /** What can be had at once, though it is not held any more; null: nothing can. */
+  /** What can be made anew for less than it costs to hold, and so is not held; null: nothing can. */
   readonly recall?: (key: Key) => Value | null;
 }
 
@@ -53,21 +53,14 @@ export class LoadingCache<Key extends string, Value extends object> {
 
   /** Only from memory; counted only when it is there. */
   known(key: Key): Value | undefined {
-    const known = this.#held.get(key) ?? this.#recalled(key);
+    const known = this.#recall(key) ?? this.#held.get(key);
     if (known !== undefined) this.#hits++;
     return known;
   }
 
   /** Takes note of what is known anyway. */
   set(key: Key, value: Value): void {
-    this.#held.set(key, value);
-  }
-
-  #recalled(key: Key): Value | undefined {
-    const value = this.#recall(key);
-    if (value === null) return undefined;
-    this.#held.set(key, value);
-    return value;
+    if (this.#recall(key) === null) this.#held.set(key, value);
   }
 
   #begin(key: Key): Promise<Value | null> {
@@ -78,7 +71,7 @@ export class LoadingCache<Key extends string, Value extends object> {
 
   async #learn(key: Key): Promise<Value | null> {
     const value = await this.#load(key);
-    if (value !== null) this.#held.set(key, value);
+    if (value !== null) this.set(key, value);
     return value;
   }
 }

@@ -1,4 +1,5 @@
 /** Curves of the ledger without HTTP: the size of a batch, the lots of a wallet, the actors in memory. */
+import { runtimeLimits } from '@local-plus/actors';
 import { formatNumber } from '../../table.ts';
 import type { Contestant } from '../interleave.ts';
 import { uniformSingles } from '../round.ts';
@@ -64,7 +65,7 @@ export const lots: Curve = async (stage) => {
 
 /** One process, in which ever more accounts are live; every one has one transaction. */
 export const actors: Curve = async (stage) => {
-  const program = await start(stage, 'growth-actors', {});
+  const program = await start(stage, 'growth-actors', { limits: { actorsRecentMax: runtimeLimits.actorsMax } });
   const rows: string[][] = [];
   let first: MemoryAnswer | null = null;
   for (const count of pointsUpTo(ACTOR_POINTS, stage.actorsMax)) {
