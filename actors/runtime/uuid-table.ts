@@ -2,8 +2,8 @@
  * UUID → a few words, of so many ids at most, outside of the heap: what is remembered costs the collector nothing, and no
  * more memory than was used of it.
  *
- * Two sets of eight places for each id, found by its bits; when all are taken the one that was put there first makes room. So
- * it forgets, now and then before it is full (of what fills three quarters, 1 %): only for what can be learned again.
+ * Two sets of eight places for each id, found by its bits: it goes where more of them are free, and when none is, whoever was
+ * put there first makes room. So it forgets, now and then before it is full: only for what can be learned again.
  *
  * What is compared stands apart from the records: a set is 64 bytes, so that of a table that fits into no cache two or three
  * lines are read, not one for each place.
@@ -39,6 +39,8 @@ export class UuidTable {
   /** Where the two sets of the id begin that was asked for. */
   #one = 0;
   #other = 0;
+  /** Of the set that was looked through last. */
+  #free = 0;
   #sets = new Uint32Array(0);
   /** Where the records stand, in the order of their places; empty until there is one. */
   words = new Uint32Array(0);
@@ -140,23 +142,32 @@ export class UuidTable {
     return true;
   }
 
-  /** For the id that was asked for: of its two sets a free place, or the one that was taken first. */
+  /** For the id that was asked for: a free place in the emptier of its two sets, or the place that was taken first. */
   #takeOldest(): number {
-    const place = this.#oldestIn(this.#other, this.#oldestIn(this.#one, this.#one));
-    if (this.#sets[place + STAMP] === 0) this.#size++;
+    const sets = this.#sets;
+    const one = this.#oldestIn(this.#one);
+    const freeInOne = this.#free;
+    const other = this.#oldestIn(this.#other);
+    const isOlder = (sets[other + STAMP] as number) < (sets[one + STAMP] as number);
+    const place = this.#free > freeInOne || (this.#free === freeInOne && isOlder) ? other : one;
+    if (sets[place + STAMP] === 0) this.#size++;
     const id = this.#recordOf(place) - RECORD;
     for (let word = 0; word < RECORD; word++) this.words[id + word] = this.#asked[word] as number;
-    this.#sets[place + LAST_WORD] = this.#asked[RECORD] as number;
+    sets[place + LAST_WORD] = this.#asked[RECORD] as number;
     return place;
   }
 
-  /** Of the set and one more place. */
-  #oldestIn(set: number, further: number): number {
+  /** A free place counts as the oldest; says how many are free, too. */
+  #oldestIn(set: number): number {
     const sets = this.#sets;
-    let oldest = further;
+    let oldest = set;
+    let free = 0;
     for (let place = set; place < set + SET_WORDS; place += PLACE_WORDS) {
-      if ((sets[place + STAMP] as number) < (sets[oldest + STAMP] as number)) oldest = place;
+      const stamp = sets[place + STAMP] as number;
+      if (stamp === 0) free++;
+      if (stamp < (sets[oldest + STAMP] as number)) oldest = place;
     }
+    this.#free = free;
     return oldest;
   }
 }

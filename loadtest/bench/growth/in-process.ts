@@ -89,7 +89,7 @@ export const actors: Curve = async (stage) => {
       columns: ['actors', 'heap and external MiB', 'resident MiB', 'bytes per further actor'],
       rows,
     },
-    notes: ['Actors: the runtime alone; core also keeps the terms of up to 200,000 wallets in memory.'],
+    notes: ['Actors: the runtime alone; core also knows the programs of two million wallets, at 24 bytes each.'],
   };
 };
 

@@ -32,7 +32,7 @@ export const wallets: Curve = async (stage) => {
     series,
     figures: lastOverFirst(name, 0.8, series),
     notes: [
-      'Wallets: each was used once before. Past 200,000 actors one makes room for another, and its state stays in memory.',
+      'Wallets: each was used once before. Past 100,000 actors one makes room for another, and its state stays in memory.',
     ],
   };
 };
