@@ -24,6 +24,8 @@ export interface TreeUse {
   readonly cpuS: number;
   /** Of the root alone: the rest may be shared with it. */
   readonly rssBytes: number;
+  /** Of the root, those that run. */
+  readonly children: readonly { readonly pid: number; readonly cpuS: number }[];
 }
 
 /** The use of each root's tree since it started; a root that does not run is absent. */
@@ -45,17 +47,16 @@ export function readTrees(roots: Iterable<number>): Map<number, TreeUse> {
       cpuS += next.cpuS;
       waiting.push(...(childrenOf.get(next.pid) ?? []));
     }
-    uses.set(root, { cpuS, rssBytes: top.rssBytes });
+    uses.set(root, { cpuS, rssBytes: top.rssBytes, children: childrenOf.get(root) ?? [] });
   }
   return uses;
 }
 
-/** Of those children of a process that run, and whose command line is meant. */
-export function readChildrenCpuS(parent: number, isMeant: (commandLine: string) => boolean): number {
+/** Of those children of a tree's root that run, and whose command line is meant. */
+export function childrenCpuS({ children }: TreeUse, isMeant: (commandLine: string) => boolean): number {
   let cpuS = 0;
-  for (const stat of readAll().values()) {
-    if (stat.parent !== parent) continue;
-    if (isMeant(readIfThere(`/proc/${stat.pid}/cmdline`) ?? '')) cpuS += stat.cpuS;
+  for (const child of children) {
+    if (isMeant(readIfThere(`/proc/${child.pid}/cmdline`) ?? '')) cpuS += child.cpuS;
   }
   return cpuS;
 }

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
-import { readChildrenCpuS, readMachineCpuS, readTrees } from '../../processor-time.ts';
+import { childrenCpuS, readMachineCpuS, readTrees } from '../../processor-time.ts';
 import { formatNumber, type Table } from '../../table.ts';
 import { mean } from '../report/statistics.ts';
 import { yardstickMs } from './yardstick.ts';
@@ -102,12 +102,14 @@ async function sampleOf(
   const [row] = await sql<{ buffers: string; images: string }[]>`
     select buffers_written as buffers, wal_fpi as images from pg_stat_checkpointer, pg_stat_wal`;
   const uses = readTrees([serverPid, postgresPid]);
-  const postgresS = uses.get(postgresPid)?.cpuS ?? 0;
+  const ofPostgres = uses.get(postgresPid);
+  const postgresS = ofPostgres?.cpuS ?? 0;
+  const clientsS = ofPostgres ? childrenCpuS(ofPostgres, (commandLine) => hasClient.test(commandLine)) : 0;
   return {
     atMs: Date.now(),
     serverS: uses.get(serverPid)?.cpuS ?? 0,
     postgresS,
-    housekeepingS: postgresS - readChildrenCpuS(postgresPid, (commandLine) => hasClient.test(commandLine)),
+    housekeepingS: postgresS - clientsS,
     machineS: readMachineCpuS(),
     buffers: Number(row?.buffers),
     images: Number(row?.images),
